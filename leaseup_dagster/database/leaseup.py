@@ -1,0 +1,169 @@
+"""LeaseUp's own tables: only the columns this product uses. Prisma owns and migrates them.
+
+Columns are camelCase and quoted, enums are native, ids are text made by the client, money is
+rands in doubles, timestamps are UTC without a zone and `updatedAt` has no default.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Double,
+    Enum,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+InvoiceStatus = Enum(
+    "PENDING", "PAID", "CANCELLED", "OVERDUE", "PARTIALLY_PAID", "DRAFT",
+    name="InvoiceStatus", create_type=False,
+)  # fmt: skip
+InvoiceCategory = Enum(
+    "DEPOSIT", "RENT", "MAINTENANCE", "UTILITY_BILL", "LEVY", "RATES_AND_TAXES",
+    "SERVICE_CHARGE", "WATER_ELECTRICITY", "OTHER",
+    name="InvoiceCategory", create_type=False,
+)  # fmt: skip
+LeaseStatus = Enum(
+    "PENDING", "ACTIVE", "INACTIVE", "EXPIRED", "ENDED", "RENEWED",
+    name="LeaseStatus", create_type=False,
+)  # fmt: skip
+SubscriptionPlanStatus = Enum(
+    "ACTIVE", "NON_RENEWING", "ATTENTION", "DISABLED", "COMPLETED", "CANCELLED",
+    "TRIAL_ACTIVE", "TRIAL_EXPIRED",
+    name="SubscriptionPlanStatus", create_type=False,
+)  # fmt: skip
+TransactionMethod = Enum("OFFLINE", "PAYSTACK", name="TransactionMethod", create_type=False)
+
+landlord = Table(
+    "user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text),
+    Column("businessName", Text),
+    Column("paystackSplitGroupId", Text),
+    Column("paystackSubscriptionStatus", SubscriptionPlanStatus),
+)
+
+property_ = Table(
+    "property",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text),
+    Column("landlordId", Text),
+)
+
+unit = Table(
+    "unit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text),
+    Column("propertyId", Text),
+)
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text),
+    Column("firstName", Text),
+    Column("lastName", Text),
+    Column("phone", Text),
+    Column("landlordId", Text),
+    Column("paystackCustomerId", Text),
+    Column("createdAt", DateTime),
+    Column("updatedAt", DateTime),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("startDate", Date),
+    Column("endDate", Date),
+    Column("rent", Double),
+    Column("status", LeaseStatus),
+    Column("rentDueCurrency", Text),
+    Column("unitId", Text),
+    Column("automaticInvoice", Boolean),
+)
+
+tenant_lease = Table(
+    "tenant_lease",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenantId", Text),
+    Column("leaseId", Text),
+)
+
+invoice = Table(
+    "invoice",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leaseId", Text),
+    Column("tenantId", Text),
+    Column("landlordId", Text),
+    Column("description", Text),
+    Column("dueAmount", Double),
+    Column("category", InvoiceCategory),
+    Column("status", InvoiceStatus),
+    Column("paystackId", Text),
+    Column("paymentRequestUrl", Text),
+    Column("dueDate", Date),
+    Column("lineItems", JSONB),
+    Column("recurringBillableId", Text),
+    Column("invoiceNumber", Integer),
+    Column("createdAt", DateTime),
+    Column("updatedAt", DateTime),
+)
+
+recurring_billable = Table(
+    "recurring_billable",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("startDate", Date),
+    Column("category", InvoiceCategory),
+    Column("isActive", Boolean),
+    Column("leaseId", Text),
+)
+
+transaction = Table(
+    "transaction",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leaseId", Text),
+    Column("invoiceId", Text),
+    Column("description", Text),
+    Column("amountPaid", Double),
+    Column("referenceId", Text),
+    Column("method", TransactionMethod),
+    Column("createdAt", DateTime),
+    Column("updatedAt", DateTime),
+)
+
+utc_now = func.timezone("UTC", func.now())
+"""What `createdAt` and `updatedAt` hold: UTC, without a zone."""
+
+
+def missing_columns(connection: Connection) -> list[str]:
+    """What this product needs and the connected database has not: `table.column`, sorted."""
+    found = set(
+        connection.execute(
+            text(
+                "SELECT table_name || '.' || column_name FROM information_schema.columns"
+                " WHERE table_schema = ANY (current_schemas(false))"
+            )
+        ).scalars()
+    )
+    needed = {
+        f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.c
+    }
+    return sorted(needed - found)

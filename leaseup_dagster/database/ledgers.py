@@ -1,0 +1,71 @@
+"""Our own tables, in the schema `leaseup_dagster`: what must be remembered that LeaseUp does not.
+
+Their DDL is in `migrations/`; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+SCHEMA = "leaseup_dagster"
+
+metadata = MetaData(schema=SCHEMA)
+
+invoice_ledger = Table(
+    "invoice_ledger",
+    metadata,
+    Column("lease_id", Text, primary_key=True),
+    Column("due_date", Date, primary_key=True),
+    # Which billing of this month it is: 1, or more after a person billed it again.
+    Column("billing", Integer, nullable=False),
+    # Unique; in the payment request's metadata and description, to find it again by.
+    Column("reference", Text, nullable=False, unique=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("landlord_id", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("split_code", Text),
+    Column("recurring_billable_id", Text),
+    # A person asked for it: the rules about automatic invoicing do not withdraw it.
+    Column("by_hand", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # The database's clock when the mark was committed; from then on it is the claim.
+    Column("attempted_at", DateTime(timezone=True)),
+    # The customer it was last sent to; an earlier attempt is looked for there.
+    Column("customer_code", Text),
+    Column("request_code", Text),
+    # The request was found at Paystack, made by an attempt that got no answer.
+    Column("adopted", Boolean, nullable=False),
+    Column("invoice_id", Text),
+    Column("error", Text),
+    Column("planned_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+customer_refusal = Table(
+    "customer_refusal",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("data_hash", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("refused_at", DateTime(timezone=True), nullable=False),
+)
+
+request_quota = Table(
+    "request_quota",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    # Seconds since the epoch, by the database's clock, at which the next request may leave.
+    Column("next_at", Float(53), nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The history of our schema `leaseup_dagster`, for Alembic. Forward only."""

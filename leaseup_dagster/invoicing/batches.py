@@ -1,0 +1,74 @@
+"""One batch of months, and the wait for those without an answer: what an op calls.
+
+Both leave the truth in the ledger and read it back, so that what is reported is what stands,
+whoever did it and in whichever attempt.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import date
+
+from leaseup_dagster.invoicing import ledger, planning
+from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
+from leaseup_dagster.invoicing.keys import InvoiceBatch, LedgerKey
+from leaseup_dagster.invoicing.ledger import Unanswered
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.stopping import in_flight
+
+MAX_BATCHES = 40
+"""Steps a run is cut into at most; beyond that its batches grow."""
+
+
+def cut(keys: Sequence[LedgerKey], as_of: date, batch_size: int) -> list[InvoiceBatch]:
+    """Batches of `batch_size`, or larger ones where there would be more than `MAX_BATCHES`."""
+    size = max(batch_size, -(-len(keys) // MAX_BATCHES))
+    slices = [tuple(keys[first : first + size]) for first in range(0, len(keys), size)]
+    return [InvoiceBatch(as_of, number, len(slices), part) for number, part in enumerate(slices, 1)]
+
+
+def bill(
+    batch: InvoiceBatch, creation: InvoiceCreation, tasks: TaskSettings, seconds: float
+) -> list[Outcome]:
+    """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds."""
+    if seconds <= 0:
+        return [Outcome(key, Kind.STOPPED) for key in batch.keys]
+    with creation.engine.begin() as connection:
+        planning.plan_again(connection, batch.keys, batch.as_of, tasks)
+        ledger.refuse_without_customer(connection, batch.keys)
+        todo: list[LedgerKey | Unanswered] = [
+            *ledger.unanswered(connection, batch.keys, creation.settle_seconds),
+            *ledger.planned_keys(connection, batch.keys),
+        ]
+    return in_flight(
+        creation.bill, todo, width=tasks.batch_size, stop=creation.paystack.stop, seconds=seconds
+    )
+
+
+def settle(creation: InvoiceCreation, tasks: TaskSettings, seconds: float) -> list[Outcome]:
+    """Wait, for at most so many seconds, until rows without an answer can be decided.
+
+    Each is looked for once more when it has settled, and sent again if it is not at Paystack.
+    """
+    give_up_at = time.monotonic() + seconds
+    outcomes: list[Outcome] = []
+    decided: set[LedgerKey] = set()
+    while not creation.paystack.stop.is_set():
+        with creation.engine.connect() as connection:
+            waiting = ledger.unanswered(connection, None, creation.settle_seconds)
+        waiting = [attempt for attempt in waiting if attempt.key not in decided]
+        if not waiting:
+            break
+        patience = give_up_at - time.monotonic()
+        if min(attempt.settles_in for attempt in waiting) > patience:
+            break
+        creation.paystack.stop.wait(min(attempt.settles_in for attempt in waiting))
+        settled = [a for a in waiting if a.settles_in == 0]
+        decided.update(attempt.key for attempt in settled)
+        outcomes += in_flight(
+            creation.bill,
+            settled,
+            width=tasks.batch_size,
+            stop=creation.paystack.stop,
+            seconds=give_up_at - time.monotonic(),
+        )
+    return outcomes

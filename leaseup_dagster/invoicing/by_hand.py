@@ -1,0 +1,39 @@
+"""SQL: which month a person means when asking for one lease's invoice, or what is wrong with it."""
+
+from datetime import date
+
+from sqlalchemy import Connection, select
+
+from leaseup_dagster.database.leaseup import lease
+from leaseup_dagster.invoicing.due_dates import is_due_date, next_due_date
+from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.reasons import SkipReason
+
+
+def month_asked_for(
+    connection: Connection, lease_id: str, due_date: str, as_of: date
+) -> LedgerKey | str:
+    """The month, or a message that says what is wrong and what to write instead."""
+    start = connection.execute(
+        select(lease.c.startDate).where(lease.c.id == lease_id)
+    ).scalar_one_or_none()
+    if start is None:
+        return f"There is no lease {lease_id!r} in LeaseUp. Copy the id from the lease's page."
+    if not due_date:
+        return LedgerKey(next_due_date(start, as_of), lease_id)
+    day = date.fromisoformat(due_date)
+    if not is_due_date(start, day):
+        after = next_due_date(start, day)
+        return (
+            f"{day} is not a due date of lease {lease_id}, which started on {start}:"
+            f" rent next falls due on {after}. Leave due_date empty for the next one."
+        )
+    return LedgerKey(day, lease_id)
+
+
+def why_not(plan: InvoicePlan) -> str | None:
+    """Why the month a person asked for cannot be billed; None if it can, or already is."""
+    for skipped in plan.skipped:
+        if skipped.reason not in (SkipReason.ALREADY_INVOICED, SkipReason.IN_PROGRESS):
+            return f"The lease was not billed: {SkipReason(skipped.reason).meaning}"
+    return None

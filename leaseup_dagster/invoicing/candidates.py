@@ -1,0 +1,173 @@
+"""SQL: which leases need an invoice, and for everyone else the reason why not.
+
+One set-based statement over all leases: LeaseUp's tables have no index on any foreign key, so
+a look-up per lease would read a whole table for each. The rules and their order stand in
+`reason` below; the values are those of `SkipReason`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.settings import TaskSettings
+
+# Every automatic lease's next due date, and what the ledger still has open.
+NEXT_MONTHS = """
+    SELECT lease.id AS lease_id,
+           least(CASE WHEN this_month >= :as_of THEN this_month ELSE following_month END,
+                 DATE '9999-12-31') AS due_date  -- a mistyped year is one lease's problem
+    FROM lease
+    CROSS JOIN LATERAL (SELECT greatest(0,
+        (extract(year FROM CAST(:as_of AS date)) - extract(year FROM lease."startDate")) * 12
+        + extract(month FROM CAST(:as_of AS date)) - extract(month FROM lease."startDate")
+    )::integer AS months) AS since_start
+    CROSS JOIN LATERAL (SELECT
+        (lease."startDate" + make_interval(months => months))::date AS this_month,
+        (lease."startDate" + make_interval(months => months + 1))::date AS following_month
+    ) AS dates
+    WHERE lease."automaticInvoice"
+    UNION
+    SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
+    WHERE state IN ('planned', 'requesting', 'refused')
+"""
+
+# Those of the given keys that are planned: to look at again right before they are sent.
+PLANNED_MONTHS = """
+    SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
+    WHERE state = 'planned' AND (lease_id, due_date) IN (
+        SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[])))
+"""
+
+# One month that a person asked for, in the ledger or not.
+GIVEN_MONTH = "SELECT CAST(:lease_id AS text) AS lease_id, CAST(:due_date AS date) AS due_date"
+
+_VERDICTS = """
+month AS ({months}),
+-- The primary tenant: the one LeaseUp has known longest.
+main_tenant AS (
+    SELECT DISTINCT ON (tenant_lease."leaseId") tenant_lease."leaseId" AS lease_id, tenant.id
+    FROM tenant_lease JOIN tenant ON tenant.id = tenant_lease."tenantId"
+    ORDER BY tenant_lease."leaseId", tenant."createdAt", tenant.id
+),
+rent_rule AS (
+    SELECT DISTINCT ON ("leaseId") "leaseId" AS lease_id, id
+    FROM recurring_billable WHERE "isActive" AND category = 'RENT' AND "leaseId" IS NOT NULL
+    ORDER BY "leaseId", "startDate", id
+),
+-- Rent invoices at or near the due date; a request under way counts like an invoice.
+rent AS (
+    SELECT "leaseId" AS lease_id, "dueDate" AS due_date, status = 'CANCELLED' AS cancelled
+    FROM invoice WHERE category = 'RENT'
+    UNION ALL
+    SELECT lease_id, due_date, false FROM leaseup_dagster.invoice_ledger
+    WHERE state IN ('requesting', 'invoiced')
+),
+taken AS (
+    SELECT month.lease_id, month.due_date,
+           bool_or(rent.due_date = month.due_date AND NOT cancelled) AS billed,
+           bool_or(rent.due_date = month.due_date AND cancelled) AS cancelled,
+           bool_or(rent.due_date <> month.due_date) AS nearby
+    FROM month JOIN rent
+      ON rent.lease_id = month.lease_id
+     AND rent.due_date BETWEEN month.due_date - 3 AND month.due_date + 3
+    GROUP BY month.lease_id, month.due_date
+),
+fact AS (
+    SELECT month.lease_id, month.due_date,
+           lease.id IS NOT NULL AS known, lease."automaticInvoice" AS automatic,
+           lease.status::text AS status, lease."startDate" AS start_date,
+           lease."endDate" AS end_date,
+           upper(btrim(lease."rentDueCurrency", E' \\t\\n')) AS currency,
+           -- Beyond a billion rand, NaN included, there is no rent and no bigint of cents.
+           CASE WHEN lease.rent BETWEEN 0 AND 1e9
+                THEN round(lease.rent::numeric * 100)::bigint END AS amount_cents,
+           landlord.id AS landlord_id,
+           landlord."paystackSubscriptionStatus"::text AS landlord_status,
+           nullif(btrim(landlord."paystackSplitGroupId"), '') AS split_code,
+           coalesce(left(unit.name, 60), '') AS unit_name,
+           coalesce(left(property.name, 60), '') AS property_name,
+           main_tenant.id AS tenant_id, rent_rule.id AS recurring_billable_id,
+           coalesce(taken.billed, false) AS billed,
+           coalesce(taken.cancelled, false) AS cancelled,
+           coalesce(taken.nearby, false) AS nearby,
+           ledger.state,
+           coalesce(ledger.billing, 1) AS billing,
+           :by_hand OR coalesce(ledger.by_hand AND ledger.state IN ('planned', 'refused'), false)
+               AS by_hand
+    FROM month
+    LEFT JOIN lease ON lease.id = month.lease_id
+    LEFT JOIN unit ON unit.id = lease."unitId"
+    LEFT JOIN property ON property.id = unit."propertyId"
+    LEFT JOIN "user" AS landlord ON landlord.id = property."landlordId"
+    LEFT JOIN main_tenant ON main_tenant.lease_id = month.lease_id
+    LEFT JOIN rent_rule ON rent_rule.lease_id = month.lease_id
+    LEFT JOIN taken ON taken.lease_id = month.lease_id AND taken.due_date = month.due_date
+    LEFT JOIN leaseup_dagster.invoice_ledger AS ledger
+      ON ledger.lease_id = month.lease_id AND ledger.due_date = month.due_date
+),
+-- Short and unique; what is printed on the payment request, to find it again by.
+named AS (
+    SELECT *, 'LU-' || upper(substr(encode(sha256(convert_to(
+        lease_id || '|' || due_date || '|' || billing, 'UTF8')), 'hex'), 1, 20)) AS reference
+    FROM fact
+),
+verdict AS MATERIALIZED (
+    SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents,
+           'Rent for ' || unit_name || ', ' || property_name || ', due '
+               || to_char(due_date, 'FMDD FMMonth YYYY') || ' (' || reference || ')'
+               AS description,
+           split_code, recurring_billable_id, by_hand, automatic,
+           CASE
+               WHEN NOT known THEN 'lease_gone'
+               WHEN state = 'invoiced' OR billed THEN 'already_invoiced'
+               WHEN state = 'requesting' THEN 'in_progress'
+               WHEN cancelled AND NOT by_hand THEN 'cancelled_by_person'
+               WHEN nearby AND NOT by_hand THEN 'invoiced_nearby'
+               WHEN NOT automatic AND NOT by_hand THEN 'not_automatic'
+               WHEN status <> 'ACTIVE' THEN 'not_active'
+               WHEN due_date < start_date OR due_date <> (start_date + make_interval(months => (
+                   (extract(year FROM due_date) - extract(year FROM start_date)) * 12
+                   + extract(month FROM due_date) - extract(month FROM start_date)
+               )::integer))::date THEN 'not_a_due_date'
+               WHEN due_date > end_date THEN 'lease_ends_first'
+               WHEN cardinality(CAST(:landlord_statuses AS text[])) > 0
+                AND landlord_status = ANY (CAST(:landlord_statuses AS text[])) IS NOT TRUE
+                   THEN 'landlord_not_served'
+               WHEN landlord_id IS NULL THEN 'no_unit'
+               WHEN tenant_id IS NULL THEN 'no_tenant'
+               WHEN currency <> 'ZAR' THEN 'currency_not_rand'
+               WHEN coalesce(amount_cents, 0) < 100 THEN 'rent_invalid'
+               WHEN due_date > :as_of + CAST(:days_ahead AS integer) AND NOT by_hand
+                   THEN 'not_yet_due'
+           END AS reason
+    FROM named
+)
+"""
+
+
+def verdicts(months: str) -> str:
+    """The statement's opening: `WITH … verdict AS (…)`, one row for each month of `months`.
+
+    A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
+    `bindings`; the months' own values besides.
+    """
+    return "WITH " + _VERDICTS.format(months=months)
+
+
+def bindings(as_of: date, tasks: TaskSettings, *, by_hand: bool = False) -> dict[str, Any]:
+    """What every use of `verdicts` binds. `by_hand`: a person asked for just this month."""
+    return {
+        "as_of": as_of,
+        "days_ahead": tasks.check_days_ahead,
+        "landlord_statuses": list(tasks.served_landlord_statuses),
+        "by_hand": by_hand,
+    }
+
+
+def key_arrays(keys: Sequence[LedgerKey]) -> dict[str, Any]:
+    """What `PLANNED_MONTHS` binds."""
+    return {
+        "lease_ids": [key.lease_id for key in keys],
+        "due_dates": [key.due_date for key in keys],
+    }

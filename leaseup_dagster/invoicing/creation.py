@@ -1,0 +1,200 @@
+"""The exactly-once protocol for one invoice. No SQL and no HTTP in here, only their order.
+
+wait for our turn → mark, committed → send → record. Paystack has no idempotency key: what makes
+sending again safe is that a marked row is looked for first, and sent again only when it is not
+there and its mark is so old that it cannot be under way any more.
+"""
+
+import time
+import traceback
+import uuid
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from leaseup_dagster.invoicing import ledger
+from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.ledger import Claim, Unanswered
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.paystack.errors import (
+    KeyRejected,
+    NotProcessed,
+    NotSent,
+    OutcomeUnknown,
+    PaystackError,
+    Refused,
+)
+from leaseup_dagster.paystack.models import NewPaymentRequest, PaymentRequest
+from leaseup_dagster.settings import SEND_WINDOW_SECONDS
+
+
+class Kind(Enum):
+    """What became of one attempt."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    REFUSED = "refused"
+    NOT_SENT = "not sent"  # certainly not at Paystack: planned, may be tried again
+    UNANSWERED = "unanswered"  # perhaps at Paystack: looked for before anything else
+    BROKEN = "broken"  # our own side failed: the ledger says where it stands
+    STOPPED = "stopped"  # the run was told to stop, or its time is up
+    KEY_REJECTED = "key rejected"  # no request works until the setting is right
+    TAKEN = "taken"  # somebody else has it
+
+    @property
+    def worth_another_try(self) -> bool:
+        return self in (Kind.NOT_SENT, Kind.UNANSWERED, Kind.BROKEN)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    key: LedgerKey
+    kind: Kind
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class InvoiceCreation:
+    """Creates invoices; safe to use from many threads, processes and machines at once."""
+
+    engine: Engine
+    paystack: PaystackClient
+    settle_seconds: float
+    send_notification: bool
+    send_window_seconds: float = SEND_WINDOW_SECONDS
+
+    def bill(self, todo: LedgerKey | Unanswered) -> Outcome:
+        """One planned or unanswered month. Never raises: one bad row stops no other."""
+        key = todo if isinstance(todo, LedgerKey) else todo.key
+        try:
+            if self.paystack.stop.is_set():
+                return Outcome(key, Kind.STOPPED)
+            return self._create(todo) if isinstance(todo, LedgerKey) else self._finish(todo)
+        except KeyRejected as error:
+            return Outcome(key, Kind.KEY_REJECTED, str(error))
+        except NotSent as error:
+            return Outcome(key, Kind.STOPPED, str(error))
+        except PaystackError as error:  # from a look-up: nothing was sent, nothing is known
+            return Outcome(key, Kind.UNANSWERED, str(error))
+        except Exception as error:  # the row's own data must not reach a log with the message
+            return Outcome(key, Kind.BROKEN, _describe(error))
+
+    def _create(self, key: LedgerKey) -> Outcome:
+        self.paystack.wait_for_turn_to_create()
+        send_before = time.monotonic() + self.send_window_seconds
+        with self._commit_each() as connection:
+            claimed = ledger.claim(connection, key)
+        return self._send(claimed, send_before) if claimed else Outcome(key, Kind.TAKEN)
+
+    def _finish(self, attempt: Unanswered) -> Outcome:
+        """Look first; send again only what is not there and can no longer arrive."""
+        found = self._find(attempt)
+        if found:
+            return self._adopt(attempt, found)
+        if attempt.settles_in > 0:
+            return Outcome(attempt.key, Kind.UNANSWERED, "not found at Paystack, and too recent")
+        self.paystack.wait_for_turn_to_create()
+        send_before = time.monotonic() + self.send_window_seconds
+        with self._commit_each() as connection:
+            claimed = ledger.claim_again(connection, attempt)
+        return self._send(claimed, send_before) if claimed else Outcome(attempt.key, Kind.TAKEN)
+
+    def _send(self, claimed: Claim, send_before: float) -> Outcome:
+        try:
+            made = self.paystack.create_payment_request(
+                self._request(claimed), send_before=send_before
+            )
+        except (NotProcessed, KeyRejected) as error:
+            with self._commit_each() as connection:
+                ledger.release(connection, claimed, str(error))
+            if isinstance(error, KeyRejected):
+                return Outcome(claimed.key, Kind.KEY_REJECTED, str(error))
+            stopped = self.paystack.stop.is_set()
+            return Outcome(claimed.key, Kind.STOPPED if stopped else Kind.NOT_SENT, str(error))
+        except OutcomeUnknown as error:
+            with self._commit_each() as connection:
+                ledger.leave_unanswered(connection, claimed, str(error))
+            return Outcome(claimed.key, Kind.UNANSWERED, str(error))
+        except Refused as error:
+            with self._commit_each() as connection:
+                ledger.refuse(connection, claimed, str(error))
+            return Outcome(claimed.key, Kind.REFUSED, str(error))
+        with self._commit_each() as connection:
+            recorded = ledger.record(
+                connection,
+                claimed.key,
+                claimed.reference,
+                invoice_id=str(uuid.uuid4()),
+                request_code=made.request_code,
+                amount_cents=claimed.amount_cents,
+            )
+        return Outcome(claimed.key, Kind.CREATED if recorded else Kind.TAKEN)
+
+    def _request(self, claimed: Claim) -> NewPaymentRequest:
+        return NewPaymentRequest(
+            customer=claimed.customer_code,
+            amount_cents=claimed.amount_cents,
+            currency=claimed.currency,
+            due_date=claimed.key.due_date,
+            description=claimed.description,
+            metadata={
+                "reference": claimed.reference,
+                "lease_id": claimed.key.lease_id,
+                "due_date": claimed.key.due_date.isoformat(),
+            },
+            split_code=claimed.split_code,
+            send_notification=self.send_notification,
+        )
+
+    def _find(self, attempt: Unanswered) -> PaymentRequest | None:
+        """Our payment request at Paystack: of several the paid one, else the oldest."""
+        code = attempt.customer_code
+        customer_id = int(code) if code.isdigit() else self.paystack.fetch_customer(code).id
+        ours = [
+            request
+            for request in self.paystack.payment_requests_of(customer_id)
+            if request.mentions(attempt.reference)
+        ]
+        first = min(ours, key=lambda request: (not request.paid, request.id), default=None)
+        # A list does not say which ones are archived.
+        return first and self.paystack.fetch_payment_request(first.request_code)
+
+    def _adopt(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:
+        """Record what an earlier attempt made. One that a person archived stays cancelled."""
+        with self.engine.begin() as connection:
+            existing = ledger.invoice_of_request(connection, found.request_code)
+            if existing:
+                recorded = ledger.point_at_invoice(
+                    connection,
+                    attempt.key,
+                    attempt.reference,
+                    invoice_id=existing,
+                    request_code=found.request_code,
+                )
+            else:
+                recorded = ledger.record(
+                    connection,
+                    attempt.key,
+                    attempt.reference,
+                    invoice_id=str(uuid.uuid4()),
+                    request_code=found.request_code,
+                    amount_cents=found.amount_cents,
+                    adopted=True,
+                    status="CANCELLED" if found.archived and not found.paid else "PENDING",
+                )
+        return Outcome(attempt.key, Kind.ADOPTED if recorded else Kind.TAKEN)
+
+    def _commit_each(self) -> Connection:
+        """A connection on which every statement is its own committed transaction."""
+        return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
+def _describe(error: Exception) -> str:
+    """Class and place, never the message: it may quote a row."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "leaseup_dagster" in frame.filename]
+    place = f" at {ours[-1].name}, line {ours[-1].lineno}" if ours else ""
+    return f"{type(cause).__name__}{place}"

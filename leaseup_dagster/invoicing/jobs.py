@@ -1,0 +1,70 @@
+"""What a person launches, and the clock: the jobs of invoicing and the 07:00 schedule."""
+
+from typing import Any
+
+import dagster as dg
+
+from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.customers.ops import register_planned_customers
+from leaseup_dagster.invoicing.ops import (
+    create_planned_invoices,
+    cut_into_batches,
+    report_invoicing,
+    settle_unanswered_invoices,
+)
+from leaseup_dagster.invoicing.plan_ops import (
+    plan_invoices,
+    plan_one_invoice,
+    preview_invoices,
+)
+
+TAGS = {"dagster/max_runtime": "300"}
+
+
+def _bill(plan: Any) -> None:
+    customers = register_planned_customers(planned=plan)
+    reports = cut_into_batches(plan, customers).map(create_planned_invoices).collect()
+    report_invoicing(plan, customers, reports, settle_unanswered_invoices(reports))
+
+
+@dg.job(
+    description="Bills every lease with automatic invoicing whose next due date is within"
+    " TASK_CHECK_DAYS_AHEAD days (50). Safe to launch at any time: what is billed already is"
+    " skipped, and what a crashed run left is finished. Runs by itself at 07:00.",
+    tags={**TAGS, "leaseup/exclusive": "check_upcoming_invoices"},
+)
+def check_upcoming_invoices() -> None:
+    _bill(plan_invoices())
+
+
+@dg.job(
+    description="Bills one month of one lease: put its id into `lease_id`. Launched by a person or"
+    " by LeaseUp. A month that is billed already stays billed once.",
+    tags=TAGS,
+)
+def create_invoice() -> None:
+    _bill(plan_one_invoice())
+
+
+@dg.job(
+    description="What check_upcoming_invoices would bill on a day, for how much, and each lease"
+    " it would skip with the reason. Writes nothing and calls nobody.",
+    tags=TAGS,
+)
+def preview_upcoming_invoices() -> None:
+    preview_invoices()
+
+
+@dg.schedule(
+    job=check_upcoming_invoices,
+    cron_schedule="0 7 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 07:00 in Johannesburg.",
+)
+def invoicing_at_seven(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    day = johannesburg_date(context.scheduled_execution_time)
+    return dg.RunRequest(
+        run_key=day.isoformat(),
+        run_config={"ops": {"plan_invoices": {"config": {"as_of": day.isoformat()}}}},
+    )

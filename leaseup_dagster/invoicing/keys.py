@@ -1,0 +1,80 @@
+"""The small values that travel between the invoicing steps: ids, dates, cents; nobody's data."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+
+@dataclass(frozen=True, order=True)
+class LedgerKey:
+    """One month of one lease: what is billed once."""
+
+    due_date: date
+    lease_id: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to become of one month: an invoice, or nothing for a `reason`."""
+
+    key: LedgerKey
+    reason: str | None
+    amount_cents: int | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """How many leases were skipped for one reason, and the first of them."""
+
+    reason: str
+    leases: int
+    examples: tuple[LedgerKey, ...] = ()
+
+
+@dataclass(frozen=True)
+class InvoicePlan:
+    """What a run is going to bill, and whom it skips. Amounts in cents of a rand."""
+
+    as_of: date
+    automatic_leases: int
+    to_bill: int
+    total_cents: int
+    without_split: tuple[str, ...]
+    without_split_count: int
+    skipped: tuple[Skipped, ...]
+    # The months of this plan alone, when a person asked for one lease.
+    only: LedgerKey | None = None
+
+
+@dataclass(frozen=True)
+class InvoiceBatch:
+    """The months one step bills."""
+
+    as_of: date
+    number: int
+    of: int
+    keys: tuple[LedgerKey, ...]
+
+
+@dataclass(frozen=True)
+class InvoiceResult:
+    """How one month stands in the ledger when its step ends."""
+
+    key: LedgerKey
+    state: str
+    amount_cents: int
+    adopted: bool = False
+    invoice_id: str | None = None
+    request_code: str | None = None
+    error: str | None = None
+
+    def with_error(self, why: str | None) -> "InvoiceResult":
+        """The same, with a reason where the ledger has none."""
+        return self if self.error or self.state == "invoiced" else replace(self, error=why)
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """How every month of a batch stands; those in `left` were stopped, not failed."""
+
+    results: tuple[InvoiceResult, ...]
+    left: frozenset[LedgerKey] = frozenset()

@@ -1,0 +1,336 @@
+"""SQL: the invoice ledger. Each function is one statement, one change of state or one question.
+
+`planned → requesting → invoiced`, or `→ refused`, or `→ cancelled`. A statement names the state
+it expects, so that of two workers only one can make a change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from leaseup_dagster.database.leaseup import invoice, tenant
+from leaseup_dagster.database.ledgers import invoice_ledger as ledger
+from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A marked row that its owner may send, and what to say in it. Amount in cents."""
+
+    key: LedgerKey
+    reference: str
+    customer_code: str
+    amount_cents: int
+    currency: str
+    description: str
+    split_code: str | None
+    attempted_at: datetime
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A row found `requesting`: an earlier attempt may have reached Paystack."""
+
+    key: LedgerKey
+    reference: str
+    customer_code: str
+    attempted_at: datetime
+    # Seconds until a request that is not in Paystack's list was never accepted; 0: it is so now.
+    settles_in: float
+
+
+def open_keys(connection: Connection, limit: int) -> list[LedgerKey]:
+    """What is planned or unanswered, earliest due date first."""
+    rows = connection.execute(
+        select(ledger.c.due_date, ledger.c.lease_id)
+        .where(ledger.c.state.in_(("planned", "requesting")))
+        .order_by(ledger.c.due_date, ledger.c.lease_id)
+        .limit(limit)
+    )
+    return [LedgerKey(*row) for row in rows]
+
+
+def planned_keys(connection: Connection, keys: Sequence[LedgerKey]) -> list[LedgerKey]:
+    """Those of `keys` that are still to be sent."""
+    rows = connection.execute(
+        select(ledger.c.due_date, ledger.c.lease_id)
+        .where(ledger.c.state == "planned", _among(keys))
+        .order_by(ledger.c.due_date, ledger.c.lease_id)
+    )
+    return [LedgerKey(*row) for row in rows]
+
+
+def unanswered(
+    connection: Connection, keys: Sequence[LedgerKey] | None, settle_seconds: float
+) -> list[Unanswered]:
+    """Those of `keys` (None: of all) that are `requesting`, oldest attempt first."""
+    chosen = [ledger.c.state == "requesting"] + ([_among(keys)] if keys is not None else [])
+    rows = connection.execute(
+        select(
+            ledger.c.due_date,
+            ledger.c.lease_id,
+            ledger.c.reference,
+            ledger.c.customer_code,
+            ledger.c.attempted_at,
+            func.extract("epoch", func.clock_timestamp() - ledger.c.attempted_at).label("age"),
+        )
+        .where(*chosen)
+        .order_by(ledger.c.attempted_at)
+    )
+    return [
+        Unanswered(
+            key=LedgerKey(row.due_date, row.lease_id),
+            reference=row.reference,
+            customer_code=row.customer_code,
+            attempted_at=row.attempted_at,
+            settles_in=max(0.0, settle_seconds - float(row.age)),
+        )
+        for row in rows
+    ]
+
+
+def count_open(connection: Connection) -> int:
+    """Months that are planned or unanswered: what a run leaves to the next."""
+    still = select(func.count()).where(ledger.c.state.in_(("planned", "requesting")))
+    return connection.execute(still).scalar_one()
+
+
+_REOPEN = text(
+    """
+    UPDATE leaseup_dagster.invoice_ledger AS ledger
+    SET state = 'cancelled', billing = billing + 1, updated_at = now()
+    WHERE lease_id = :lease_id AND due_date = :due_date
+      AND state IN ('invoiced', 'refused', 'cancelled')
+      AND 'CANCELLED' = ALL (
+          SELECT status::text FROM invoice
+          WHERE "leaseId" = :lease_id AND category = 'RENT' AND "dueDate" = :due_date)
+    """
+)
+
+
+def reopen_cancelled(connection: Connection, key: LedgerKey) -> None:
+    """Let a month whose invoices are all cancelled be planned again, under a new reference."""
+    connection.execute(_REOPEN, {"lease_id": key.lease_id, "due_date": key.due_date})
+
+
+def refuse_without_customer(connection: Connection, keys: Sequence[LedgerKey]) -> list[str]:
+    """Refuse what is planned for a tenant without a Paystack customer; the tenants' ids."""
+    return list(
+        connection.execute(
+            update(ledger)
+            .where(
+                ledger.c.state == "planned",
+                _among(keys),
+                tenant.c.id == ledger.c.tenant_id,
+                tenant.c.paystackCustomerId.is_(None),
+            )
+            .values(
+                state="refused",
+                error=literal("No Paystack customer ID found for tenant ") + tenant.c.id,
+                updated_at=func.now(),
+            )
+            .returning(tenant.c.id)
+        ).scalars()
+    )
+
+
+def claim(connection: Connection, key: LedgerKey) -> Claim | None:
+    """Mark a planned row `requesting`, to be committed before its request leaves.
+
+    None if it is no longer planned, or another worker is just claiming it.
+    """
+    free = (
+        select(ledger.c.lease_id, ledger.c.due_date)
+        .where(_is(key), ledger.c.state == "planned")
+        .with_for_update(skip_locked=True)
+    )
+    return _mark(connection, tuple_(ledger.c.lease_id, ledger.c.due_date).in_(free))
+
+
+def claim_again(connection: Connection, attempt: Unanswered) -> Claim | None:
+    """Mark a settled row afresh, unless another worker has since."""
+    return _mark(
+        connection,
+        and_(
+            _is(attempt.key),
+            ledger.c.state == "requesting",
+            ledger.c.attempted_at == attempt.attempted_at,
+        ),
+    )
+
+
+def release(connection: Connection, claimed: Claim, why: str) -> None:
+    """Back to planned: certainly nothing of this attempt reached Paystack."""
+    connection.execute(_while_claimed(claimed).values(state="planned", error=why))
+
+
+def leave_unanswered(connection: Connection, claimed: Claim, why: str) -> None:
+    """It stays `requesting`, with the reason: whoever comes next looks first."""
+    connection.execute(_while_claimed(claimed).values(error=why))
+
+
+def refuse(connection: Connection, claimed: Claim, why: str) -> None:
+    """Paystack will not take it as it is; a person must act."""
+    connection.execute(_while_claimed(claimed).values(state="refused", error=why))
+
+
+_RECORD = text(
+    """
+    WITH done AS (
+        UPDATE leaseup_dagster.invoice_ledger AS ledger
+        SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
+            amount_cents = :amount_cents, adopted = :adopted, error = NULL, updated_at = now()
+        WHERE lease_id = :lease_id AND due_date = :due_date
+          AND state = 'requesting' AND reference = :reference
+        RETURNING *
+    )
+    INSERT INTO invoice (
+        id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
+        "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
+        "updatedAt")
+    SELECT invoice_id, lease_id, tenant_id, landlord_id, description, amount_cents / 100.0,
+           'RENT', CAST(:status AS "InvoiceStatus"), request_code,
+           'https://paystack.shop/pay/' || request_code, due_date,
+           jsonb_build_array(jsonb_build_object('name', 'Rent', 'amount', amount_cents / 100.0)),
+           recurring_billable_id, timezone('UTC', now())
+    FROM done
+    RETURNING id
+    """
+)
+
+
+def record(
+    connection: Connection,
+    key: LedgerKey,
+    reference: str,
+    *,
+    invoice_id: str,
+    request_code: str,
+    amount_cents: int,
+    adopted: bool = False,
+    status: str = "PENDING",
+) -> bool:
+    """The invoice row and the ledger's `invoiced`, in one statement.
+
+    False if the row was not `requesting` under this reference any more: nothing was written.
+    """
+    written = connection.execute(
+        _RECORD,
+        {
+            "lease_id": key.lease_id,
+            "due_date": key.due_date,
+            "reference": reference,
+            "invoice_id": invoice_id,
+            "request_code": request_code,
+            "amount_cents": amount_cents,
+            "adopted": adopted,
+            "status": status,
+        },
+    ).scalar()
+    return written is not None
+
+
+def invoice_of_request(connection: Connection, request_code: str) -> str | None:
+    """The id of the invoice that LeaseUp already has for this payment request."""
+    found = select(invoice.c.id).where(invoice.c.paystackId == request_code).limit(1)
+    return connection.execute(found).scalar()
+
+
+def point_at_invoice(
+    connection: Connection, key: LedgerKey, reference: str, *, invoice_id: str, request_code: str
+) -> bool:
+    """The ledger's `invoiced` for a payment request that LeaseUp has an invoice of already."""
+    updated = connection.execute(
+        update(ledger)
+        .where(_is(key), ledger.c.state == "requesting", ledger.c.reference == reference)
+        .values(
+            state="invoiced",
+            request_code=request_code,
+            invoice_id=invoice_id,
+            adopted=True,
+            error=None,
+            updated_at=func.now(),
+        )
+    )
+    return updated.rowcount == 1
+
+
+def results(connection: Connection, keys: Sequence[LedgerKey]) -> list[InvoiceResult]:
+    """How each of `keys` stands now."""
+    rows = connection.execute(
+        select(ledger).where(_among(keys)).order_by(ledger.c.due_date, ledger.c.lease_id)
+    )
+    return [
+        InvoiceResult(
+            key=LedgerKey(row.due_date, row.lease_id),
+            state=row.state,
+            amount_cents=row.amount_cents,
+            adopted=row.adopted,
+            invoice_id=row.invoice_id,
+            request_code=row.request_code,
+            error=row.error,
+        )
+        for row in rows
+    ]
+
+
+def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
+    row = connection.execute(
+        update(ledger)
+        .where(chosen, tenant.c.id == ledger.c.tenant_id, tenant.c.paystackCustomerId.is_not(None))
+        .values(
+            state="requesting",
+            attempts=ledger.c.attempts + 1,
+            attempted_at=func.clock_timestamp(),
+            customer_code=tenant.c.paystackCustomerId,
+            updated_at=func.now(),
+        )
+        .returning(ledger)
+    ).first()
+    if row is None:
+        return None
+    return Claim(
+        key=LedgerKey(row.due_date, row.lease_id),
+        reference=row.reference,
+        customer_code=row.customer_code,
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        description=row.description,
+        split_code=row.split_code,
+        attempted_at=row.attempted_at,
+    )
+
+
+def _while_claimed(claimed: Claim) -> Any:
+    return (
+        update(ledger)
+        .where(
+            _is(claimed.key),
+            ledger.c.state == "requesting",
+            ledger.c.attempted_at == claimed.attempted_at,
+        )
+        .values(updated_at=func.now())
+    )
+
+
+def _is(key: LedgerKey) -> ColumnElement[bool]:
+    return and_(ledger.c.lease_id == key.lease_id, ledger.c.due_date == key.due_date)
+
+
+def _among(keys: Sequence[LedgerKey]) -> ColumnElement[bool]:
+    return tuple_(ledger.c.lease_id, ledger.c.due_date).in_(
+        [(key.lease_id, key.due_date) for key in keys]
+    )

@@ -1,0 +1,156 @@
+"""The steps that bill and report, as Dagster sees them: what they are handed, say and pass on."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from leaseup_dagster.customers.ops import CustomerReport
+from leaseup_dagster.invoicing import batches, ledger, report
+from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
+from leaseup_dagster.invoicing.keys import BatchReport, InvoiceBatch, InvoicePlan, InvoiceResult
+from leaseup_dagster.money import format_rands, rands_from_cents
+from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.stopping import seconds_left
+from leaseup_dagster.tables import table
+
+MAX_PER_RUN = 20_000
+"""More months than Paystack's quota lets one run bill; the rest wait in the ledger."""
+
+
+@dg.op(
+    out=dg.DynamicOut(InvoiceBatch),
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Cuts what is to be billed into batches, also what earlier runs left open.",
+)
+def cut_into_batches(
+    context: dg.OpExecutionContext,
+    plan: InvoicePlan,
+    customers: CustomerReport,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
+    with engine.connect() as connection:
+        keys = [plan.only] if plan.only else ledger.open_keys(connection, MAX_PER_RUN)
+    for batch in batches.cut(keys, plan.as_of, tasks.batch_size):
+        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Creates every invoice of the batch; one bad lease stops no other. Only what"
+    " failed is tried again.",
+)
+def create_planned_invoices(
+    context: dg.OpExecutionContext,
+    batch: InvoiceBatch,
+    engine: dg.ResourceParam[Engine],
+    creation: dg.ResourceParam[InvoiceCreation],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> BatchReport:
+    seconds = seconds_left(context, tasks.taking_seconds)
+    outcomes = batches.bill(batch, creation, tasks, seconds)
+    with engine.connect() as connection:
+        results = ledger.results(connection, batch.keys)
+    _tell(context, batch, outcomes, results)
+    again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
+    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(f"{len(again)} of {len(batch.keys)} invoices to be tried again")
+    return _batch_report(context, outcomes, results)
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Waits, if the run's time allows, for requests without an answer: looks for them"
+    " at Paystack, and sends again what certainly never arrived.",
+)
+def settle_unanswered_invoices(
+    context: dg.OpExecutionContext,
+    reports: list[BatchReport],
+    engine: dg.ResourceParam[Engine],
+    creation: dg.ResourceParam[InvoiceCreation],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> BatchReport:
+    outcomes = batches.settle(creation, tasks, seconds_left(context, tasks.taking_seconds))
+    with engine.connect() as connection:
+        results = ledger.results(connection, [outcome.key for outcome in outcomes])
+    _tell(context, None, outcomes, results)
+    return _batch_report(context, outcomes, results)
+
+
+@dg.op(
+    description="Says what was billed, what was skipped and why, and what failed. Fails the run"
+    " if an invoice that is due was not created.",
+)
+def report_invoicing(
+    context: dg.OpExecutionContext,
+    plan: InvoicePlan,
+    customers: CustomerReport,
+    reports: list[BatchReport],
+    settled: BatchReport,
+    engine: dg.ResourceParam[Engine],
+) -> None:
+    done = report.InvoicingReport.of([*reports, settled])
+    with engine.connect() as connection:
+        left = ledger.count_open(connection)
+    metadata = _metadata(plan, customers, done, left)
+    context.log_event(dg.AssetMaterialization("invoices", metadata=metadata))
+    if done.failed:
+        raise dg.Failure(report.in_words(done), metadata=metadata, allow_retries=False)
+    context.add_output_metadata(metadata)
+
+
+def _metadata(
+    plan: InvoicePlan, customers: CustomerReport, done: report.InvoicingReport, left: int
+) -> dict[str, Any]:
+    return {
+        "as of": plan.as_of.isoformat(),
+        "created": len(done.billed) - done.adopted,
+        "adopted": done.adopted,
+        "failed": len(done.failed),
+        "skipped": sum(skipped.leases for skipped in plan.skipped),
+        "withdrawn": len(done.withdrawn),
+        "left for the next run": left,
+        "total rands": rands_from_cents(done.total_cents),
+        "total": format_rands(done.total_cents),
+        "customers made": customers.registered,
+        "without a split group": plan.without_split_count,
+        "leases without a split group": ", ".join(plan.without_split),
+        "billed": table(report.BILLED_COLUMNS, report.billed_rows(done.billed)),
+        "skipped by reason": table(report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
+        "not created": table(report.FAILED_COLUMNS, report.failed_rows(done.failed)),
+    }
+
+
+def _tell(
+    context: dg.OpExecutionContext,
+    batch: InvoiceBatch | None,
+    outcomes: Sequence[Outcome],
+    results: Sequence[InvoiceResult],
+) -> None:
+    """One event for all: each costs Dagster's storage as much as a request costs Paystack."""
+    made = {o.key for o in outcomes if o.kind in (Kind.CREATED, Kind.ADOPTED)}
+    lines = [report.created_line(result) for result in results if result.key in made]
+    failed = [report.failed_line(outcome) for outcome in outcomes if outcome.why]
+    if lines:
+        context.log.info("\n".join(lines))
+    if failed:
+        context.log.warning("\n".join(failed))
+    if batch:
+        counts = Counter(outcome.kind.value for outcome in outcomes)
+        said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        context.log.info(f"Batch {batch.number} of {batch.of}: {said or 'nothing left to do'}")
+
+
+def _batch_report(
+    context: dg.OpExecutionContext, outcomes: Sequence[Outcome], results: Sequence[InvoiceResult]
+) -> BatchReport:
+    stopped = {outcome.key for outcome in outcomes if outcome.kind is Kind.STOPPED}
+    counts = Counter(result.state for result in results)
+    context.add_output_metadata({state: count for state, count in sorted(counts.items())})
+    why = {outcome.key: outcome.why for outcome in outcomes}
+    told = (result.with_error(why.get(result.key)) for result in results)
+    return BatchReport(tuple(told), frozenset(stopped))

@@ -1,0 +1,136 @@
+"""The steps that plan, as Dagster sees them. They write at most the plan, and call nobody."""
+
+import dagster as dg
+from pydantic import Field, field_validator
+from sqlalchemy import Engine
+
+from leaseup_dagster.as_of import parse_date, resolve_as_of
+from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, report
+from leaseup_dagster.invoicing.keys import InvoicePlan
+from leaseup_dagster.money import format_rands
+from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.tables import ROWS_SHOWN, table
+
+
+class DayConfig(dg.Config):
+    """The day a run works for."""
+
+    as_of: str = Field("", description="YYYY-MM-DD; empty: today in Johannesburg.")
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        return value and parse_date(value, "as_of").isoformat()
+
+
+class CheckConfig(DayConfig):
+    """What check_upcoming_invoices can be told."""
+
+    confirm_up_to: int = Field(
+        0, ge=0, description="Allow this many invoices although TASK_MAX_NEW_INVOICES is less."
+    )
+
+
+class OneInvoiceConfig(DayConfig):
+    """Which month of which lease a person wants billed."""
+
+    lease_id: str = Field(description="The lease's id in LeaseUp.")
+    due_date: str = Field("", description="YYYY-MM-DD, a due date of the lease; empty: its next.")
+    rebill: bool = Field(
+        False, description="Bill again a month whose invoice was cancelled by a person."
+    )
+
+    @field_validator("due_date")
+    @classmethod
+    def _is_a_due_date(cls, value: str) -> str:
+        return value and parse_date(value, "due_date").isoformat()
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Plans an invoice for each lease whose next due date is near, and says why the"
+    " others get none. Writes the plan into the ledger; calls nobody.",
+)
+def plan_invoices(
+    context: dg.OpExecutionContext,
+    config: CheckConfig,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> InvoicePlan:
+    as_of = resolve_as_of(config.as_of)
+    context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
+    with engine.begin() as connection:
+        plan = planning.plan(connection, as_of, tasks)
+        too_large = brake.too_large(plan, tasks.max_new_invoices, config.confirm_up_to)
+        if too_large:  # leaving by an exception takes the plan back
+            raise dg.Failure(too_large, allow_retries=False)
+    _tell_plan(context, plan)
+    return plan
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Plans one month of one lease because a person asked for it, whatever the window"
+    " and the lease's automatic switch say.",
+)
+def plan_one_invoice(
+    context: dg.OpExecutionContext,
+    config: OneInvoiceConfig,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> InvoicePlan:
+    as_of = resolve_as_of(config.as_of)
+    with engine.begin() as connection:
+        asked = by_hand.month_asked_for(connection, config.lease_id, config.due_date, as_of)
+        if isinstance(asked, str):
+            raise dg.Failure(asked, allow_retries=False)
+        if config.rebill:
+            ledger.reopen_cancelled(connection, asked)
+        plan = planning.plan_one(connection, asked, as_of, tasks)
+        refused = by_hand.why_not(plan)
+        if refused:
+            raise dg.Failure(refused, allow_retries=False)
+    _tell_plan(context, plan)
+    return plan
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Shows what check_upcoming_invoices would bill, for how much, and every lease it"
+    " would skip with the reason. Writes nothing, calls nobody.",
+)
+def preview_invoices(
+    context: dg.OpExecutionContext,
+    config: DayConfig,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> None:
+    as_of = resolve_as_of(config.as_of)
+    with engine.connect().execution_options(postgresql_readonly=True) as connection:
+        plan = planning.preview(connection, as_of, tasks)
+        bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN)
+    _tell_plan(context, plan)
+    warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)
+    if warning:
+        context.log.warning(warning)
+    context.add_output_metadata(
+        {
+            "would bill": table(report.PREVIEW_COLUMNS, report.preview_rows(bill)),
+            "would skip": table(report.PREVIEW_SKIPPED_COLUMNS, report.preview_skipped_rows(skip)),
+        }
+    )
+
+
+def _tell_plan(context: dg.OpExecutionContext, plan: InvoicePlan) -> None:
+    context.log.info(f"Found {plan.automatic_leases} leases with automatic invoices enabled")
+    for skipped in plan.skipped:
+        context.log.info(f"Skipped {skipped.leases} leases: reason={skipped.reason}")
+    context.add_output_metadata(
+        {
+            "as of": plan.as_of.isoformat(),
+            "to bill": plan.to_bill,
+            "total": format_rands(plan.total_cents),
+            "skipped": table(report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
+        }
+    )

@@ -1,0 +1,178 @@
+"""SQL: write the plan into the ledger, look at it again, or only look.
+
+Each is one statement over all its months; nothing of the portfolio travels to Python but counts
+and the leases a person should look at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Date, Text
+
+from leaseup_dagster.invoicing.candidates import (
+    GIVEN_MONTH,
+    NEXT_MONTHS,
+    PLANNED_MONTHS,
+    bindings,
+    key_arrays,
+    verdicts,
+)
+from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
+from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
+from leaseup_dagster.settings import TaskSettings
+
+_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+_ONE_PLAN_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263002)")
+LISTED = 100
+"""Leases named for each reason; the rest are counted."""
+
+_LISTING = {
+    "listed": LISTED,
+    "needs_a_person": sorted(reason.value for reason in NEEDS_A_PERSON),
+}
+
+# What is planned follows the lease until it is sent; what was refused is tried again, and what
+# was cancelled comes back when its reason is gone. What may be at Paystack is never touched.
+_WRITE = """
+, planned AS (
+    INSERT INTO leaseup_dagster.invoice_ledger AS ledger (
+        lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents, currency,
+        description, split_code, recurring_billable_id, by_hand, state)
+    SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents, 'ZAR',
+           description, split_code, recurring_billable_id, by_hand, 'planned'
+    FROM verdict WHERE reason IS NULL ORDER BY due_date, lease_id
+    ON CONFLICT (lease_id, due_date) DO UPDATE SET
+        tenant_id = excluded.tenant_id, landlord_id = excluded.landlord_id,
+        amount_cents = excluded.amount_cents, description = excluded.description,
+        split_code = excluded.split_code,
+        recurring_billable_id = excluded.recurring_billable_id,
+        by_hand = excluded.by_hand, billing = excluded.billing, reference = excluded.reference,
+        request_code = NULL, invoice_id = NULL, adopted = false,
+        state = 'planned', error = NULL, updated_at = now()
+    WHERE ledger.state IN ('planned', 'refused', 'cancelled')
+      AND (ledger.state, ledger.tenant_id, ledger.landlord_id, ledger.amount_cents,
+           ledger.description, ledger.split_code, ledger.recurring_billable_id, ledger.by_hand)
+          IS DISTINCT FROM
+          ('planned', excluded.tenant_id, excluded.landlord_id, excluded.amount_cents,
+           excluded.description, excluded.split_code, excluded.recurring_billable_id,
+           excluded.by_hand)
+),
+withdrawn AS (
+    UPDATE leaseup_dagster.invoice_ledger AS ledger
+    SET state = 'cancelled', error = verdict.reason, updated_at = now()
+    FROM verdict
+    WHERE verdict.reason IS NOT NULL AND ledger.state IN ('planned', 'refused')
+      AND ledger.lease_id = verdict.lease_id AND ledger.due_date = verdict.due_date
+)
+"""
+
+_SUMMARY = """
+SELECT reason, count(*) AS leases, count(*) FILTER (WHERE automatic) AS automatic,
+       coalesce(sum(amount_cents), 0)::bigint AS cents,
+       count(*) FILTER (WHERE reason IS NULL AND split_code IS NULL) AS without_split,
+       (array_agg(lease_id ORDER BY lease_id)
+           FILTER (WHERE reason IS NULL AND split_code IS NULL))[1 : :listed] AS split_examples,
+       (array_agg(due_date || ' ' || lease_id ORDER BY due_date, lease_id)
+           FILTER (WHERE reason = ANY (CAST(:needs_a_person AS text[]))))[1 : :listed] AS examples
+FROM verdict GROUP BY reason ORDER BY reason NULLS FIRST
+"""
+
+_COUNT = "SELECT count(*) FROM verdict"
+
+_FIRST = """
+SELECT * FROM (
+    SELECT due_date, lease_id, reason, amount_cents, row_number() OVER (
+        PARTITION BY reason IS NULL
+        ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id
+    ) AS place FROM verdict
+) AS ordered
+WHERE place <= :limit ORDER BY place
+"""
+
+
+def plan(connection: Connection, as_of: date, tasks: TaskSettings) -> InvoicePlan:
+    """Plan every due month, withdraw what is no longer due, and say who was skipped and why."""
+    connection.execute(_ALLOW_LONG)
+    connection.execute(_ONE_PLAN_AT_A_TIME)
+    statement = _statement(verdicts(NEXT_MONTHS) + _WRITE + _SUMMARY)
+    return _summary(connection, statement, bindings(as_of, tasks), as_of)
+
+
+def preview(connection: Connection, as_of: date, tasks: TaskSettings) -> InvoicePlan:
+    """What `plan` would find, writing nothing."""
+    connection.execute(_ALLOW_LONG)
+    statement = _statement(verdicts(NEXT_MONTHS) + _SUMMARY)
+    return _summary(connection, statement, bindings(as_of, tasks), as_of)
+
+
+def plan_one(
+    connection: Connection, key: LedgerKey, as_of: date, tasks: TaskSettings
+) -> InvoicePlan:
+    """Plan one month because a person asked: whatever the window and the automatic switch say."""
+    statement = _statement(verdicts(GIVEN_MONTH) + _WRITE + _SUMMARY)
+    values = bindings(as_of, tasks, by_hand=True)
+    values |= {"lease_id": key.lease_id, "due_date": key.due_date}
+    return replace(_summary(connection, statement, values, as_of), only=key)
+
+
+def plan_again(
+    connection: Connection, keys: Sequence[LedgerKey], as_of: date, tasks: TaskSettings
+) -> None:
+    """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
+    statement = _statement(verdicts(PLANNED_MONTHS) + _WRITE + _COUNT)
+    connection.execute(statement, bindings(as_of, tasks) | key_arrays(keys))
+
+
+def first_verdicts(
+    connection: Connection, as_of: date, tasks: TaskSettings, limit: int
+) -> tuple[list[Verdict], list[Verdict]]:
+    """The first `limit` months that would be billed, and the first that would be skipped.
+
+    Those a person should look at come first among the skipped.
+    """
+    statement = _statement(verdicts(NEXT_MONTHS) + _FIRST)
+    values = bindings(as_of, tasks) | _LISTING | {"limit": limit}
+    found = [
+        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents)
+        for row in connection.execute(statement, values)
+    ]
+    return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
+
+
+def _statement(sql: str) -> TextClause:
+    """Empty lists need their type said."""
+    arrays = {"lease_ids": Text, "due_dates": Date, "landlord_statuses": Text}
+    bound: list[BindParameter[Any]] = [
+        bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items() if f":{name}" in sql
+    ]
+    return text(sql).bindparams(*bound)
+
+
+def _summary(
+    connection: Connection, statement: TextClause, values: dict[str, Any], as_of: date
+) -> InvoicePlan:
+    rows = connection.execute(statement, values | _LISTING).all()
+    billed = next((row for row in rows if row.reason is None), None)
+    skipped = tuple(
+        Skipped(row.reason, row.leases, tuple(map(_key, row.examples or ())))
+        for row in rows
+        if row.reason is not None
+    )
+    return InvoicePlan(
+        as_of=as_of,
+        automatic_leases=sum(row.automatic for row in rows),
+        to_bill=billed.leases if billed else 0,
+        total_cents=billed.cents if billed else 0,
+        without_split=tuple(billed.split_examples or ()) if billed else (),
+        without_split_count=billed.without_split if billed else 0,
+        skipped=skipped,
+    )
+
+
+def _key(example: str) -> LedgerKey:
+    due_date, _, lease_id = example.partition(" ")
+    return LedgerKey(date.fromisoformat(due_date), lease_id)

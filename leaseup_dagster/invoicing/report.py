@@ -1,0 +1,136 @@
+"""What a run says it did: counts, and rows for people. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from leaseup_dagster.invoicing.creation import Outcome
+from leaseup_dagster.invoicing.keys import BatchReport, InvoicePlan, InvoiceResult, Verdict
+from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.money import format_rands
+
+SKIPPED_COLUMNS = ("reason", "leases", "what it means", "lease ids")
+PREVIEW_COLUMNS = ("lease", "due date", "amount")
+PREVIEW_SKIPPED_COLUMNS = ("lease", "due date", "reason", "what it means")
+BILLED_COLUMNS = ("lease", "due date", "amount", "payment request", "invoice", "note")
+FAILED_COLUMNS = ("lease", "due date", "amount", "state", "why", "what happens next")
+
+_NEXT = {
+    "planned": "The next run sends it.",
+    "requesting": "The next run looks for it at Paystack before anything else.",
+    "refused": "Put right what is named; every run tries it again.",
+}
+
+
+@dataclass(frozen=True)
+class InvoicingReport:
+    """How every month this run had in hand stands. Amounts in cents of a rand."""
+
+    billed: tuple[InvoiceResult, ...]
+    withdrawn: tuple[InvoiceResult, ...]
+    failed: tuple[InvoiceResult, ...]
+
+    @classmethod
+    def of(cls, reports: Sequence[BatchReport]) -> "InvoicingReport":
+        """The last word on each month: later reports come after earlier ones."""
+        results = {result.key: result for report in reports for result in report.results}
+        left = {key for report in reports for key in report.left}
+        in_order = [results[key] for key in sorted(results)]
+        return cls(
+            billed=tuple(r for r in in_order if r.state == "invoiced"),
+            withdrawn=tuple(r for r in in_order if r.state == "cancelled"),
+            failed=tuple(
+                r
+                for r in in_order
+                if r.state not in ("invoiced", "cancelled") and r.key not in left
+            ),
+        )
+
+    @property
+    def total_cents(self) -> int:
+        return sum(result.amount_cents for result in self.billed)
+
+    @property
+    def adopted(self) -> int:
+        return sum(result.adopted for result in self.billed)
+
+
+def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
+    """A row for each reason, with the leases a person should look at."""
+    return [
+        (
+            skipped.reason,
+            skipped.leases,
+            SkipReason(skipped.reason).meaning,
+            ", ".join(key.lease_id for key in skipped.examples),
+        )
+        for skipped in plan.skipped
+    ]
+
+
+def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str]]:
+    return [
+        (v.key.lease_id, v.key.due_date.isoformat(), format_rands(v.amount_cents or 0))
+        for v in bill
+    ]
+
+
+def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
+    return [
+        (v.key.lease_id, v.key.due_date.isoformat(), v.reason, SkipReason(v.reason).meaning)
+        for v in skip
+        if v.reason
+    ]
+
+
+def billed_rows(results: Iterable[InvoiceResult]) -> list[tuple[str, str, str, str, str, str]]:
+    return [
+        (
+            result.key.lease_id,
+            result.key.due_date.isoformat(),
+            format_rands(result.amount_cents),
+            result.request_code or "",
+            result.invoice_id or "",
+            "found at Paystack, made by an earlier attempt" if result.adopted else "",
+        )
+        for result in results
+    ]
+
+
+def failed_rows(results: Iterable[InvoiceResult]) -> list[tuple[str, str, str, str, str, str]]:
+    return [
+        (
+            result.key.lease_id,
+            result.key.due_date.isoformat(),
+            format_rands(result.amount_cents),
+            result.state,
+            result.error or "",
+            _NEXT.get(result.state, ""),
+        )
+        for result in results
+    ]
+
+
+def created_line(result: InvoiceResult) -> str:
+    found = " (found at Paystack, made by an earlier attempt)" if result.adopted else ""
+    return (
+        f"Created new invoice lease_id={result.key.lease_id} due_date={result.key.due_date}"
+        f" invoice_id={result.invoice_id} request_code={result.request_code}"
+        f" amount_cents={result.amount_cents}{found}"
+    )
+
+
+def failed_line(outcome: Outcome) -> str:
+    return (
+        f"Failed to create invoice lease_id={outcome.key.lease_id}"
+        f" due_date={outcome.key.due_date}: {outcome.why}"
+    )
+
+
+def in_words(report: InvoicingReport) -> str:
+    """Every failure with its lease id and reason, one per line."""
+    lines = [
+        f"lease_id={r.key.lease_id} due_date={r.key.due_date} ({r.state}): {r.error or 'unknown'}"
+        for r in report.failed
+    ]
+    more = f"\n… and {len(lines) - 50} more" if len(lines) > 50 else ""
+    return f"{len(lines)} invoices were not created:\n" + "\n".join(lines[:50]) + more

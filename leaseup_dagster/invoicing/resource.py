@@ -1,0 +1,28 @@
+"""Settings → the protocol, as Dagster hands it to ops."""
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from leaseup_dagster.invoicing.creation import InvoiceCreation
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.settings import PaystackSettings, TaskSettings, load
+
+
+class InvoiceCreationResource(dg.ConfigurableResource[InvoiceCreation]):
+    """The exactly-once protocol on LeaseUp's database and Paystack."""
+
+    engine: dg.ResourceDependency[Engine]
+    paystack: dg.ResourceDependency[PaystackClient]
+
+    def create_resource(self, context: dg.InitResourceContext) -> InvoiceCreation:
+        paystack = load(PaystackSettings)
+        return InvoiceCreation(
+            self.engine, self.paystack, paystack.settle_seconds, paystack.send_notification
+        )
+
+
+class TasksResource(dg.ConfigurableResource[TaskSettings]):
+    """How much a run takes on, and whom it bills: the TASK_… variables."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> TaskSettings:
+        return load(TaskSettings)

@@ -1,0 +1,17 @@
+"""The interface through which the client asks when it may call an endpoint."""
+
+from typing import Protocol
+
+
+class Quota(Protocol):
+    """Who may call when, agreed among all workers that share one Paystack integration.
+
+    An endpoint is a method and a path template, such as "POST /paymentrequest": Paystack counts
+    each of them on its own.
+    """
+
+    def reserve(self, endpoint: str) -> float:
+        """Take the next free slot of the endpoint; the seconds to wait until it."""
+
+    def pause(self, endpoint: str, seconds: float) -> None:
+        """Nobody calls the endpoint for that long from now."""

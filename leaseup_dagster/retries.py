@@ -1,0 +1,30 @@
+"""The retry policies, each with its longest wait, and the one that a stopped run obeys."""
+
+import sys
+
+from dagster import Backoff, Jitter, RetryPolicy
+from dagster._core.errors import DagsterExecutionInterruptedError
+
+MAX_WAIT_SECONDS = 10.0
+
+
+class StoppableRetryPolicy(RetryPolicy):
+    """Exponential waits of at most 10 s; a run that was told to stop is not retried.
+
+    A plain RetryPolicy takes Terminate for a failure of the step, tries it again and goes on
+    with the other steps. Dagster asks the policy for the delay from inside its except clause;
+    letting the interrupt out there ends the run as if there were no policy. This rests on
+    Dagster's internals: `tests/test_stopping.py` holds it, beside the `<1.14` pin.
+    """
+
+    def calculate_delay(self, attempt_num: int) -> float:
+        error = sys.exc_info()[1]
+        if isinstance(error, DagsterExecutionInterruptedError | KeyboardInterrupt):
+            raise error
+        return min(MAX_WAIT_SECONDS, max(0.0, float(super().calculate_delay(attempt_num))))
+
+
+SERVICE_UNREACHABLE = StoppableRetryPolicy(
+    max_retries=3, delay=1, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
+)
+"""For steps that talk to the database or a provider: waits of about 1, 3 and 7 s."""

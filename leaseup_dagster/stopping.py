@@ -1,0 +1,79 @@
+"""How a run stops: told to (Terminate, SIGTERM, Ctrl-C) or out of time.
+
+Stop means stop: after it no request leaves; what is in flight comes home and is recorded.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dagster import OpExecutionContext
+from dagster._core.errors import DagsterExecutionInterruptedError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WAKE_SECONDS = 0.05
+
+
+def in_flight(
+    act: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    width: int,
+    stop: threading.Event,
+    seconds: float = float("inf"),
+) -> list[Result]:
+    """`act(item)` for all, `width` at once, results in the order of the items.
+
+    After `seconds`, or when the process is told to stop, `stop` is set: `act` must look at it
+    before each request and come home. Told to stop, the interrupt is raised on the way out.
+    """
+    out_of_time_at = time.monotonic() + seconds
+    with _told_to_stop(stop), ThreadPoolExecutor(width) as pool:
+        futures = [pool.submit(act, item) for item in items]
+        left = set(futures)
+        # Waking up often: a main thread that waits for good can sleep through a signal.
+        while left:
+            if time.monotonic() >= out_of_time_at:
+                stop.set()
+            left = wait(left, timeout=_WAKE_SECONDS).not_done
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _told_to_stop(stop: threading.Event) -> Iterator[None]:
+    """Inside, a signal only sets `stop`; the run ends on the way out.
+
+    An exception raised by the signal itself at any bytecode can be lost in a callback, turned
+    into an HTTP client's error, or leave a lock held.
+    """
+    told = False
+
+    def tell(*_: object) -> None:
+        nonlocal told
+        told = True
+        stop.set()
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    signals = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    before = {number: signal.signal(number, tell) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        raise DagsterExecutionInterruptedError("The run was told to stop.")
+
+
+def seconds_left(context: OpExecutionContext, allowed: float) -> float:
+    """What is left of the `allowed` seconds since this run started, in whatever process."""
+    record = context.instance.get_run_record_by_id(context.run_id)
+    if record is None or record.start_time is None:
+        return allowed
+    return allowed - (time.time() - record.start_time)
