@@ -1,11 +1,26 @@
 """The retry policies, each with its longest wait, and the one that a stopped run obeys."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dagster import Backoff, Jitter, RetryPolicy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 MAX_WAIT_SECONDS = 10.0
+
+_longest_wait = MAX_WAIT_SECONDS
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Inside, no retry waits longer: for tests, which have no time to be polite."""
+    global _longest_wait  # noqa: PLW0603 - Dagster keeps one policy for all runs of a process
+    _longest_wait = seconds
+    try:
+        yield
+    finally:
+        _longest_wait = MAX_WAIT_SECONDS
 
 
 class StoppableRetryPolicy(RetryPolicy):
@@ -21,7 +36,7 @@ class StoppableRetryPolicy(RetryPolicy):
         error = sys.exc_info()[1]
         if isinstance(error, DagsterExecutionInterruptedError | KeyboardInterrupt):
             raise error
-        return min(MAX_WAIT_SECONDS, max(0.0, float(super().calculate_delay(attempt_num))))
+        return min(_longest_wait, max(0.0, float(super().calculate_delay(attempt_num))))
 
 
 SERVICE_UNREACHABLE = StoppableRetryPolicy(

@@ -1,18 +1,28 @@
-"""The world every test runs in: a real PostgreSQL, a real Paystack stand-in, a clean environment."""
+"""The world of every test: a real PostgreSQL, a Paystack stand-in, a clean environment."""
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from leaseup_dagster.database.connection import engine_url, open_engine
 from leaseup_dagster.database.schema import migrate
+from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
 
 TEMPLATE = "template_leaseup"
+CHILD = Path(__file__).with_name("child.py")
+GATE = 4711
 OURS = (
     "DATABASE_URL", "PAYSTACK_", "TASK_", "SMS_", "REMINDER_", "TWILIO_", "AWS_", "DAGSTER_",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMMUNICATIONS_",
@@ -68,6 +78,104 @@ def paystack() -> Iterator[PaystackStandIn]:
     """Paystack, as it answers an integration in rand."""
     with PaystackStandIn() as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def settings(
+    database_url: str, paystack: PaystackStandIn, monkeypatch: pytest.MonkeyPatch
+) -> pytest.MonkeyPatch:
+    """The environment a run needs; change it with `setenv`."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("PAYSTACK_SECRET_KEY", "sk_test_sandbox")
+    monkeypatch.setenv("PAYSTACK_BASE_URL", paystack.url)
+    monkeypatch.setenv("PAYSTACK_RATE_LIMIT", "1000000")
+    return monkeypatch
+
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(settings: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Iterator[Run]:
+    """`run("job", {"op": {…its config…}})`: the real job in this process, retries without waits."""
+    from leaseup_dagster.definitions import defs
+
+    def execute(job: str, config: dict[str, Any] | None = None) -> dg.ExecuteInProcessResult:
+        ops = {op: {"config": values} for op, values in (config or {}).items()}
+        return defs.resolve_job_def(job).execute_in_process(
+            run_config={"ops": ops}, instance=instance, raise_on_error=False
+        )
+
+    with waiting_at_most(0):
+        yield execute
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(settings: pytest.MonkeyPatch) -> Iterator[Start]:
+    """`start("job", {…})`: the real job in a process of its own, to be killed or waited for."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def launch(job: str, config: dict[str, Any] | None = None) -> subprocess.Popen[bytes]:
+        ops = {op: {"config": values} for op, values in (config or {}).items()}
+        command = [sys.executable, "-W", "ignore", str(CHILD), job, json.dumps({"ops": ops})]
+        child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        children.append(child)
+        return child
+
+    yield launch
+    for child in children:
+        child.kill()
+        child.wait()
+
+
+class Gate:
+    """Holds up every statement that fires its trigger, until it is opened."""
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self._connection, self._number = connection, number
+        connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": number})
+
+    def wait_until_reached(self, seconds: float = 30) -> None:
+        """Until a statement stands before the gate."""
+        waiting = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND objid = :n"
+        )
+        until(lambda: self._connection.execute(waiting, {"n": self._number}).scalar() > 0, seconds)
+
+    def open(self) -> None:
+        self._connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": self._number})
+
+
+@pytest.fixture
+def gate(engine: Engine) -> Iterator[Callable[..., Gate]]:
+    """`gate("invoice", "INSERT")`: a place in the database where a run is held up."""
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+
+        def build(table: str, event: str, when: str = "true") -> Gate:
+            connection.exec_driver_sql(
+                f"""
+                CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+                    'BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NEW; END';
+                CREATE TRIGGER hold BEFORE {event} ON {table}
+                    FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION hold();
+                """
+            )
+            return Gate(connection, GATE)
+
+        yield build
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Look until it holds; the test fails if it never does."""
+    give_up_at = time.monotonic() + seconds
+    look_again = threading.Event()
+    while not holds():
+        assert time.monotonic() < give_up_at, "it did not come about in time"
+        look_again.wait(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Float,
+    Double,
     Integer,
     MetaData,
     Table,
@@ -67,5 +67,33 @@ request_quota = Table(
     metadata,
     Column("endpoint", Text, primary_key=True),
     # Seconds since the epoch, by the database's clock, at which the next request may leave.
-    Column("next_at", Float(53), nullable=False),
+    Column("next_at", Double, nullable=False),
+)
+
+reminder_ledger = Table(
+    "reminder_ledger",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("tenant_id", Text, primary_key=True),
+    # Which reminder of the schedule it is, counted from 1.
+    Column("step", Integer, primary_key=True),
+    # The day the text was for; the next step is counted from it.
+    Column("as_of", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    # How the last attempt ended, as the provider's answer was understood.
+    Column("outcome", Text),
+    # Masked for people; hashed, to notice that it changed or is shared. Never the number.
+    Column("number", Text, nullable=False),
+    Column("number_hash", Text, nullable=False),
+    # To find the text again by. Never the text.
+    Column("text_hash", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # The database's clock when the mark was committed.
+    Column("attempted_at", DateTime(timezone=True), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("message_id", Text),
+    Column("code", Text),
+    Column("error", Text),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
 )

@@ -8,15 +8,17 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
-from leaseup_dagster.invoicing import ledger, planning
+from leaseup_dagster.invoicing import ledger, planning, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import InvoiceBatch, LedgerKey
-from leaseup_dagster.invoicing.ledger import Unanswered
+from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
 MAX_BATCHES = 40
 """Steps a run is cut into at most; beyond that its batches grow."""
+
+LOOK_AGAIN_SECONDS = 1.0
 
 
 def cut(keys: Sequence[LedgerKey], as_of: date, batch_size: int) -> list[InvoiceBatch]:
@@ -36,8 +38,8 @@ def bill(
         planning.plan_again(connection, batch.keys, batch.as_of, tasks)
         ledger.refuse_without_customer(connection, batch.keys)
         todo: list[LedgerKey | Unanswered] = [
-            *ledger.unanswered(connection, batch.keys, creation.settle_seconds),
-            *ledger.planned_keys(connection, batch.keys),
+            *standing.unanswered(connection, batch.keys, creation.settle_seconds),
+            *standing.planned_keys(connection, batch.keys),
         ]
     return in_flight(
         creation.bill, todo, width=tasks.batch_size, stop=creation.paystack.stop, seconds=seconds
@@ -54,15 +56,16 @@ def settle(creation: InvoiceCreation, tasks: TaskSettings, seconds: float) -> li
     decided: set[LedgerKey] = set()
     while not creation.paystack.stop.is_set():
         with creation.engine.connect() as connection:
-            waiting = ledger.unanswered(connection, None, creation.settle_seconds)
+            waiting = standing.unanswered(connection, None, creation.settle_seconds)
         waiting = [attempt for attempt in waiting if attempt.key not in decided]
         if not waiting:
             break
-        patience = give_up_at - time.monotonic()
-        if min(attempt.settles_in for attempt in waiting) > patience:
+        soonest = min(attempt.settles_in for attempt in waiting)
+        if time.monotonic() + soonest > give_up_at:
             break
-        creation.paystack.stop.wait(min(attempt.settles_in for attempt in waiting))
-        settled = [a for a in waiting if a.settles_in == 0]
+        # Not all of it at once: another run may be getting its answer just now.
+        creation.paystack.stop.wait(min(soonest, LOOK_AGAIN_SECONDS))
+        settled = [attempt for attempt in waiting if attempt.settles_in == 0]
         decided.update(attempt.key for attempt in settled)
         outcomes += in_flight(
             creation.bill,

@@ -115,7 +115,7 @@ named AS (
 verdict AS MATERIALIZED (
     SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents,
            'Rent for ' || unit_name || ', ' || property_name || ', due '
-               || to_char(due_date, 'FMDD FMMonth YYYY') || ' (' || reference || ')'
+               || to_char(due_date, 'FMDD FMMonth YYYY') || ', ref ' || reference
                AS description,
            split_code, recurring_billable_id, by_hand, automatic,
            CASE

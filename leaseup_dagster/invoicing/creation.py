@@ -14,9 +14,10 @@ from enum import Enum
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from leaseup_dagster.invoicing import ledger
+from leaseup_dagster.invoicing import ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.ledger import Claim, Unanswered
+from leaseup_dagster.invoicing.ledger import Claim
+from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import (
     KeyRejected,
@@ -164,7 +165,7 @@ class InvoiceCreation:
     def _adopt(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:
         """Record what an earlier attempt made. One that a person archived stays cancelled."""
         with self.engine.begin() as connection:
-            existing = ledger.invoice_of_request(connection, found.request_code)
+            existing = standing.invoice_of_request(connection, found.request_code)
             if existing:
                 recorded = ledger.point_at_invoice(
                     connection,

@@ -74,7 +74,7 @@ class InvoiceResult:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How every month of a batch stands; those in `left` were stopped, not failed."""
+    """How every month of a batch stands; those in `left` wait for another run, and have not failed."""
 
     results: tuple[InvoiceResult, ...]
     left: frozenset[LedgerKey] = frozenset()

@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Engine
 
-from leaseup_dagster.customers.ops import CustomerReport
-from leaseup_dagster.invoicing import batches, ledger, report
+from leaseup_dagster.customers.report import CustomerReport
+from leaseup_dagster.invoicing import batches, report, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import BatchReport, InvoiceBatch, InvoicePlan, InvoiceResult
 from leaseup_dagster.money import format_rands, rands_from_cents
@@ -34,7 +34,7 @@ def cut_into_batches(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
     with engine.connect() as connection:
-        keys = [plan.only] if plan.only else ledger.open_keys(connection, MAX_PER_RUN)
+        keys = [plan.only] if plan.only else standing.open_keys(connection, MAX_PER_RUN)
     for batch in batches.cut(keys, plan.as_of, tasks.batch_size):
         yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
 
@@ -54,7 +54,7 @@ def create_planned_invoices(
     seconds = seconds_left(context, tasks.taking_seconds)
     outcomes = batches.bill(batch, creation, tasks, seconds)
     with engine.connect() as connection:
-        results = ledger.results(connection, batch.keys)
+        results = standing.results(connection, batch.keys)
     _tell(context, batch, outcomes, results)
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
@@ -75,8 +75,9 @@ def settle_unanswered_invoices(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
     outcomes = batches.settle(creation, tasks, seconds_left(context, tasks.taking_seconds))
+    undecided = report.undecided(reports) | {outcome.key for outcome in outcomes}
     with engine.connect() as connection:
-        results = ledger.results(connection, [outcome.key for outcome in outcomes])
+        results = standing.results(connection, sorted(undecided))
     _tell(context, None, outcomes, results)
     return _batch_report(context, outcomes, results)
 
@@ -92,15 +93,17 @@ def report_invoicing(
     reports: list[BatchReport],
     settled: BatchReport,
     engine: dg.ResourceParam[Engine],
-) -> None:
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     done = report.InvoicingReport.of([*reports, settled])
     with engine.connect() as connection:
-        left = ledger.count_open(connection)
+        left = standing.count_open(connection)
     metadata = _metadata(plan, customers, done, left)
-    context.log_event(dg.AssetMaterialization("invoices", metadata=metadata))
+    context.log.info(report.summary(plan, done, left))
+    # Yielded, not logged: an event that an op logs is lost when the op raises.
+    yield dg.AssetMaterialization("invoices", metadata=metadata)
     if done.failed:
         raise dg.Failure(report.in_words(done), metadata=metadata, allow_retries=False)
-    context.add_output_metadata(metadata)
+    yield dg.Output(None, metadata=metadata)
 
 
 def _metadata(
@@ -148,9 +151,10 @@ def _tell(
 def _batch_report(
     context: dg.OpExecutionContext, outcomes: Sequence[Outcome], results: Sequence[InvoiceResult]
 ) -> BatchReport:
-    stopped = {outcome.key for outcome in outcomes if outcome.kind is Kind.STOPPED}
+    elsewhere = (Kind.STOPPED, Kind.TAKEN)
+    left = frozenset(outcome.key for outcome in outcomes if outcome.kind in elsewhere)
     counts = Counter(result.state for result in results)
     context.add_output_metadata({state: count for state, count in sorted(counts.items())})
     why = {outcome.key: outcome.why for outcome in outcomes}
     told = (result.with_error(why.get(result.key)) for result in results)
-    return BatchReport(tuple(told), frozenset(stopped))
+    return BatchReport(tuple(told), left)

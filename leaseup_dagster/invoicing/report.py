@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leaseup_dagster.invoicing.creation import Outcome
-from leaseup_dagster.invoicing.keys import BatchReport, InvoicePlan, InvoiceResult, Verdict
+from leaseup_dagster.invoicing.keys import (
+    BatchReport,
+    InvoicePlan,
+    InvoiceResult,
+    LedgerKey,
+    Verdict,
+)
 from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.money import format_rands
 
@@ -52,6 +58,12 @@ class InvoicingReport:
     @property
     def adopted(self) -> int:
         return sum(result.adopted for result in self.billed)
+
+
+def undecided(reports: Iterable[BatchReport]) -> set[LedgerKey]:
+    """Months that had no end state when their batch ended; another run may have one by now."""
+    open_states = ("planned", "requesting")
+    return {r.key for report in reports for r in report.results if r.state in open_states}
 
 
 def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
@@ -123,6 +135,16 @@ def failed_line(outcome: Outcome) -> str:
     return (
         f"Failed to create invoice lease_id={outcome.key.lease_id}"
         f" due_date={outcome.key.due_date}: {outcome.why}"
+    )
+
+
+def summary(plan: InvoicePlan, report: InvoicingReport, left: int) -> str:
+    """The run in one line, for the log and the terminal."""
+    skipped = ", ".join(f"{s.leases} {s.reason}" for s in plan.skipped) or "none"
+    return (
+        f"Invoicing as of {plan.as_of}: {len(report.billed)} invoices for"
+        f" {format_rands(report.total_cents)} ({report.adopted} of them adopted),"
+        f" {len(report.failed)} failed, {left} left for the next run; skipped: {skipped}"
     )
 
 

@@ -13,6 +13,12 @@ from sqlalchemy import Connection
 _number = itertools.count(1)
 
 
+def number_from(start: int) -> None:
+    """For a process that adds to the rows of another: below ten million, which is a phone."""
+    global _number  # noqa: PLW0603 - one numbering for all builders
+    _number = itertools.count(start)
+
+
 def insert(connection: Connection, table: str, **values: Any) -> str:
     """One row; `id` and `updatedAt` are filled in where the table wants them."""
     values = {"id": f"{table}-{next(_number)}", **values}
@@ -37,11 +43,17 @@ def a_landlord(connection: Connection, **values: Any) -> str:
 
 
 def a_unit(
-    connection: Connection, landlord: str, *, name: str = "Unit 4", property: str = "Rose Court"
+    connection: Connection,
+    landlord: str,
+    *,
+    name: str = "Unit 4",
+    property: str = "Rose Court",
+    **values: Any,
 ) -> str:
+    """A unit in a property of its own; `values` are the property's."""
     home = insert(
         connection, "property", name=property, addressLine1="12 Long Street", city="Cape Town",
-        state="Western Cape", zip="8001", landlordId=landlord,
+        state="Western Cape", zip="8001", landlordId=landlord, **values,
     )  # fmt: skip
     return insert(connection, "unit", propertyId=home, name=name)
 
@@ -126,7 +138,7 @@ def a_recurring_billable(connection: Connection, lease: str, tenant: str, **valu
         "amount": 8500.0,
         "category": "RENT",
         "cycle": "MONTHLY",
-        "nextInvoiceAt": datetime(2026, 12, 1),
+        "nextInvoiceAt": date(2026, 12, 1),
         "leaseId": lease,
         "tenantId": tenant,
     }

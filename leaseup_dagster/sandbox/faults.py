@@ -137,7 +137,12 @@ class Fault:
     @classmethod
     def status_false(cls) -> "Fault":
         """Accepted, yet the envelope of the 200 says false."""
-        return cls(_edited(lambda envelope: envelope | {"status": False, "message": "Unclear"}))
+        return cls.envelope(status=False, message="Unclear")
+
+    @classmethod
+    def envelope(cls, **fields: Any) -> "Fault":
+        """Accepted; the answer's envelope has other values in these fields."""
+        return cls(_edited(lambda envelope: envelope | fields))
 
     @classmethod
     def without(cls, name: str) -> "Fault":

@@ -104,6 +104,7 @@ class _Server(uvicorn.Server):
             lifespan="off",
             loop="asyncio",
             log_config=None,
+            log_level="warning",
             access_log=False,
             proxy_headers=False,
         )
@@ -141,7 +142,8 @@ def until_told_to_stop() -> None:
 
 
 def _bound(port: int) -> socket.socket:
-    bound = socket.socket()
+    # Named TCP, or asyncio would not switch off the delay of small packets.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
     return bound

@@ -40,8 +40,6 @@ class StoredCustomer:
             "integration": INTEGRATION,
             "domain": "test",
             "risk_action": "default",
-            "identified": False,
-            "identifications": None,
             "createdAt": whole_seconds(self.created_at),
             "updatedAt": whole_seconds(self.created_at),
         }
@@ -99,7 +97,12 @@ class StoredPaymentRequest:
         }
 
     def verified(self) -> dict[str, Any]:
-        integration = {"key": "pk_test_sandbox", "name": "Sandbox", "allowed_currencies": ["ZAR"]}
+        integration = {
+            "key": "pk_test_sandbox",
+            "name": "Sandbox",
+            "logo": "https://sandbox.invalid/logo.png",
+            "allowed_currencies": ["ZAR"],
+        }
         pending = max(self.amount - self.amount_paid, 0)
         return {**self.listed(), "integration": integration, "pending_amount": pending}
 
@@ -113,8 +116,6 @@ class StoredPaymentRequest:
             "pending_amount": max(self.amount - self.amount_paid, 0),
             "transactions": self.transactions,
             "source": "api",
-            "payment_method": None,
-            "note": None,
         }
 
     def _core(self) -> dict[str, Any]:
@@ -210,7 +211,6 @@ class Books:
                     "amount": request.amount if amount is None else amount,
                     "currency": request.currency,
                     "status": "success",
-                    "channel": "card",
                     "paid_at": milliseconds(now),
                     "payment_request": request.id,
                 }

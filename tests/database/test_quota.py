@@ -1,0 +1,54 @@
+"""The quota: slots of one endpoint, evenly spaced, for everyone on this database."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine
+
+from leaseup_dagster.database.quota import PACE, SharedQuota
+
+CREATE, LIST = "POST /paymentrequest", "GET /paymentrequest"
+INTERVAL = 60 / (600 * PACE)
+
+
+@pytest.fixture
+def quota(engine: Engine) -> SharedQuota:
+    return SharedQuota(engine, requests_per_minute=600)
+
+
+def test_the_first_need_not_wait_and_each_next_waits_its_turn(quota: SharedQuota) -> None:
+    waits = [quota.reserve(CREATE) for _ in range(5)]
+
+    assert waits[0] == 0
+    for place, wait in enumerate(waits):
+        assert wait == pytest.approx(place * INTERVAL, abs=INTERVAL)
+    assert waits == sorted(waits)
+
+
+def test_each_endpoint_has_its_own_queue(quota: SharedQuota) -> None:
+    for _ in range(5):
+        quota.reserve(CREATE)
+
+    assert quota.reserve(LIST) == 0
+
+
+def test_two_workers_share_one_queue(engine: Engine) -> None:
+    workers = [SharedQuota(engine, 600), SharedQuota(engine, 600)]
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = sorted(pool.map(lambda n: workers[n % 2].reserve(CREATE), range(40)))
+
+    assert waits[-1] == pytest.approx(39 * INTERVAL, abs=1)
+
+
+def test_after_a_pause_everybody_waits(engine: Engine, quota: SharedQuota) -> None:
+    quota.pause(CREATE, 30)
+
+    assert SharedQuota(engine, 600).reserve(CREATE) == pytest.approx(30, abs=1)
+
+
+def test_a_short_pause_does_not_shorten_a_longer_wait(quota: SharedQuota) -> None:
+    quota.pause(CREATE, 30)
+    quota.pause(CREATE, 1)
+
+    assert quota.reserve(CREATE) == pytest.approx(30, abs=1)

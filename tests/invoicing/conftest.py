@@ -1,0 +1,75 @@
+"""A ladder of invoicing fixtures: a portfolio, a plan of it, the protocol on it."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from leaseup_dagster.database.quota import SharedQuota
+from leaseup_dagster.invoicing import planning
+from leaseup_dagster.invoicing.creation import InvoiceCreation
+from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.settings import TaskSettings
+
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture
+def tasks() -> TaskSettings:
+    return TaskSettings()
+
+
+@pytest.fixture
+def customer(paystack: PaystackStandIn) -> str:
+    """The code of a customer Paystack knows."""
+    return paystack.add_customer("thabo@example.com").customer_code
+
+
+@pytest.fixture
+def due_lease(connection: Connection, customer: str) -> Callable[..., LedgerKey]:
+    """Makes a lease whose rent falls due on 1 December, of a tenant with a customer."""
+
+    def make(**values: object) -> LedgerKey:
+        landlord = a_landlord(connection)
+        tenant = a_tenant(connection, landlord, paystackCustomerId=customer)
+        defaults = {"start": date(2026, 1, 1), "unit": a_unit(connection, landlord)}
+        lease = a_lease(connection, landlord=landlord, tenants=[tenant], **(defaults | values))
+        return LedgerKey(date(2026, 12, 1), lease)
+
+    return make
+
+
+@pytest.fixture
+def plan(engine: Engine, tasks: TaskSettings) -> Callable[..., InvoicePlan]:
+    """Plans, as of TODAY unless told otherwise."""
+
+    def make(as_of: date = TODAY) -> InvoicePlan:
+        with engine.begin() as connection:
+            return planning.plan(connection, as_of, tasks)
+
+    return make
+
+
+@pytest.fixture
+def planned(due_lease: Callable[..., LedgerKey], plan: Callable[..., InvoicePlan]) -> LedgerKey:
+    """One month that is planned and not sent."""
+    key = due_lease()
+    plan()
+    return key
+
+
+@pytest.fixture
+def creation(engine: Engine, paystack: PaystackStandIn) -> Iterator[InvoiceCreation]:
+    """The protocol, on the stand-in, with the settling time of the default settings."""
+    with PaystackClient(
+        secret_key="sk_test_sandbox",
+        base_url=paystack.url,
+        quota=SharedQuota(engine, 1_000_000),
+        timeout_seconds=1,
+        connections=10,
+    ) as client:
+        yield InvoiceCreation(engine, client, settle_seconds=120, send_notification=False)

@@ -1,0 +1,321 @@
+"""The exactly-once protocol: what Paystack does, and how the month stands afterwards."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from leaseup_dagster.invoicing import standing
+from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
+from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
+from leaseup_dagster.invoicing.standing import Unanswered
+from leaseup_dagster.sandbox.builders import an_invoice
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+
+
+@pytest.fixture
+def stands(engine: Engine, planned: LedgerKey) -> Callable[[], InvoiceResult]:
+    """How the planned month stands in the ledger now."""
+
+    def look() -> InvoiceResult:
+        with engine.connect() as connection:
+            return standing.results(connection, [planned])[0]
+
+    return look
+
+
+@pytest.fixture
+def found_unanswered(engine: Engine, planned: LedgerKey) -> Callable[..., Unanswered]:
+    """The month as a later run finds it; `settled`: its settling time has passed meanwhile."""
+
+    def look(*, settled: bool = False) -> Unanswered:
+        with engine.begin() as connection:
+            if settled:
+                connection.execute(
+                    text(
+                        "UPDATE leaseup_dagster.invoice_ledger"
+                        " SET attempted_at = attempted_at - interval '10 minutes'"
+                    )
+                )
+            return standing.unanswered(connection, [planned], settle_seconds=120)[0]
+
+    return look
+
+
+def invoices(connection: Connection) -> list[dict[str, object]]:
+    return [dict(row._mapping) for row in connection.execute(text("SELECT * FROM invoice"))]
+
+
+def test_a_planned_month_costs_one_request_and_becomes_one_invoice(
+    connection: Connection, paystack: PaystackStandIn, creation: InvoiceCreation, planned: LedgerKey
+) -> None:
+    outcome = creation.bill(planned)
+
+    (made,), (row,) = paystack.payment_requests, invoices(connection)
+    assert outcome.kind is Kind.CREATED
+    assert len(paystack.requests) == 1
+    assert (row["paystackId"], row["status"], row["category"]) == (
+        made.request_code,
+        "PENDING",
+        "RENT",
+    )
+    assert (row["dueAmount"], row["dueDate"]) == (8500.0, planned.due_date)
+    assert row["lineItems"] == [{"name": "Rent", "amount": 8500.0}]
+    assert row["paymentRequestUrl"] == f"https://paystack.shop/pay/{made.request_code}"
+
+
+def test_what_the_payment_request_says(
+    paystack: PaystackStandIn, creation: InvoiceCreation, planned: LedgerKey, customer: str
+) -> None:
+    creation.bill(planned)
+
+    body = paystack.requests[0].body
+    reference = body["metadata"]["reference"]
+    assert body == {
+        "customer": customer,
+        "amount": 850_000,
+        "currency": "ZAR",
+        "due_date": "2026-12-01T21:59:59Z",
+        "description": f"Rent for Unit 4, Rose Court, due 1 December 2026, ref {reference}",
+        "metadata": {
+            "reference": reference,
+            "lease_id": planned.lease_id,
+            "due_date": "2026-12-01",
+        },
+        "send_notification": False,
+        "split_code": "SPL_demo000001",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "state"),
+    [
+        (Fault.rate_limit(), Kind.NOT_SENT, "planned"),
+        (Fault.drop_before_accepting(), Kind.UNANSWERED, "requesting"),
+        (Fault.drop_after_accepting(), Kind.UNANSWERED, "requesting"),
+        (Fault.drop_after_accepting(reset=True), Kind.UNANSWERED, "requesting"),
+        (Fault.cut_within_the_answer(), Kind.UNANSWERED, "requesting"),
+        (Fault.status(500), Kind.UNANSWERED, "requesting"),
+        (Fault.status(502, html=True), Kind.UNANSWERED, "requesting"),
+        (Fault.status(504, accepted=True), Kind.UNANSWERED, "requesting"),
+        (Fault.truncated(), Kind.UNANSWERED, "requesting"),
+        (Fault.success_in_html(), Kind.UNANSWERED, "requesting"),
+        (Fault.status_false(), Kind.UNANSWERED, "requesting"),
+        (Fault.without("request_code"), Kind.UNANSWERED, "requesting"),
+        (Fault.refuse(400, "Customer not found", "not_found"), Kind.REFUSED, "refused"),
+        (Fault.refuse(403, "Not allowed"), Kind.REFUSED, "refused"),
+        (Fault.refuse(404, "No"), Kind.REFUSED, "refused"),
+        (Fault.refuse(422, "No"), Kind.REFUSED, "refused"),
+        (Fault.refuse(401, "Invalid key", "invalid_Key"), Kind.KEY_REJECTED, "planned"),
+    ],
+    ids=str,
+)
+def test_each_answer_leaves_the_month_where_it_is_safe(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    stands: Callable[[], InvoiceResult],
+    fault: Fault,
+    kind: Kind,
+    state: str,
+) -> None:
+    paystack.faults.on_create(fault)
+
+    outcome = creation.bill(planned)
+
+    assert (outcome.kind, stands().state) == (kind, state)
+    assert len(paystack.requests_to("POST /paymentrequest")) == 1
+    assert "Paystack API error" in str(stands().error)
+
+
+def test_a_request_whose_answer_was_lost_is_adopted_not_sent_again(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+
+    outcome = creation.bill(found_unanswered())
+
+    (made,), (row,) = paystack.payment_requests, invoices(connection)
+    assert outcome.kind is Kind.ADOPTED
+    assert row["paystackId"] == made.request_code
+
+
+@pytest.mark.parametrize("stores_metadata", [True, False])
+def test_it_is_found_by_metadata_or_by_description(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+    stores_metadata: bool,
+) -> None:
+    paystack.habits.stores_metadata = stores_metadata
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+
+    assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+
+
+def test_what_is_not_in_the_list_yet_is_left_until_it_has_settled(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.habits.list_delay = float("inf")
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+
+    assert creation.bill(found_unanswered()).kind is Kind.UNANSWERED
+    paystack.reveal()
+    assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+    assert len(paystack.payment_requests) == 1
+
+
+def test_what_never_arrived_is_sent_again_once_settled(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    paystack.faults.on_create(Fault.drop_before_accepting())
+    creation.bill(planned)
+
+    assert creation.bill(found_unanswered(settled=True)).kind is Kind.CREATED
+    assert (len(paystack.payment_requests), stands().state) == (1, "invoiced")
+
+
+def test_a_look_that_fails_decides_nothing(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.faults.on_create(Fault.drop_before_accepting())
+    creation.bill(planned)
+    paystack.faults.on_list(Fault.status(503))
+
+    assert creation.bill(found_unanswered(settled=True)).kind is Kind.UNANSWERED
+    assert paystack.payment_requests == []
+
+
+def test_one_that_a_person_archived_meanwhile_becomes_a_cancelled_invoice(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+    paystack.archive(paystack.payment_requests[0].request_code)
+
+    creation.bill(found_unanswered(settled=True))
+
+    assert [row["status"] for row in invoices(connection)] == ["CANCELLED"]
+    assert len(paystack.payment_requests) == 1
+
+
+def test_an_invoice_that_the_application_has_for_the_request_is_not_made_twice(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+    code = paystack.payment_requests[0].request_code
+    known = an_invoice(connection, planned.lease_id, planned.due_date, paystackId=code)
+
+    creation.bill(found_unanswered())
+
+    assert stands().invoice_id == known
+    assert len(invoices(connection)) == 1
+
+
+def test_a_mark_that_went_stale_is_dropped_instead_of_sent(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    paused = replace(creation, send_window_seconds=0)
+
+    outcome = paused.bill(planned)
+
+    assert (outcome.kind, stands().state) == (Kind.NOT_SENT, "planned")
+    assert paystack.requests == []
+
+
+def test_after_a_stop_nothing_is_marked_and_nothing_leaves(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    creation.paystack.stop.set()
+
+    assert creation.bill(planned).kind is Kind.STOPPED
+    assert (stands().state, paystack.requests) == ("planned", [])
+
+
+def test_six_workers_on_one_month_send_once(
+    paystack: PaystackStandIn, creation: InvoiceCreation, planned: LedgerKey
+) -> None:
+    at_once = threading.Barrier(6)
+
+    def bill(_: int) -> Kind:
+        at_once.wait(10)
+        return creation.bill(planned).kind
+
+    with ThreadPoolExecutor(6) as pool:
+        kinds = list(pool.map(bill, range(6)))
+
+    assert sorted(kinds, key=str) == sorted([Kind.CREATED] + [Kind.TAKEN] * 5, key=str)
+    assert len(paystack.payment_requests) == 1
+
+
+def test_a_run_that_looks_while_another_is_sending_does_not_record_twice(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    slow = paystack.faults.on_create(Fault.hang_after_accepting())
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(creation.bill, planned)
+        assert slow.arrived.wait(10)
+        assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+        slow.release()
+        assert sending.result(10).kind is Kind.TAKEN
+
+    assert len(invoices(connection)) == len(paystack.payment_requests) == 1
+
+
+def test_a_row_that_breaks_our_side_is_reported_without_its_values(
+    connection: Connection,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    """The invoice table refuses the row: Paystack has it, the ledger knows, the next run adopts."""
+    connection.execute(text('ALTER TABLE invoice ADD CONSTRAINT no CHECK ("dueAmount" < 1)'))
+
+    outcome = creation.bill(planned)
+
+    assert (outcome.kind, stands().state) == (Kind.BROKEN, "requesting")
+    assert outcome.why is not None
+    assert outcome.why.startswith("CheckViolation at ")
+    assert planned.lease_id not in outcome.why

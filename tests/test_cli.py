@@ -1,0 +1,172 @@
+"""The operator's commands: what they do, and what they say when a setting is wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from leaseup_dagster import cli
+from leaseup_dagster.database.connection import engine_url
+from leaseup_dagster.database.schema import HEAD, current_revision
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.sandbox.postgres import Postgres
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """`command("check", "--ask-paystack")`: the exit code, run where there is no `.env`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["leaseup-dagster", *arguments])
+        return cli.main()
+
+    return run
+
+
+@pytest.fixture
+def fresh_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
+    """LeaseUp's database before we were ever there."""
+    name = f"fresh_{abs(hash(request.node.nodeid))}"
+    postgres.create_leaseup(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+def revision(url: str) -> str | None:
+    engine = create_engine(engine_url(url))
+    with engine.connect() as connection:
+        found = current_revision(connection)
+    engine.dispose()
+    return found
+
+
+def test_migrate_makes_our_schema_and_says_so(
+    command: Command,
+    fresh_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh_url)
+
+    assert command("migrate") == 0
+
+    assert revision(fresh_url) == HEAD
+    assert f"was at nothing, migrated: revision {HEAD}" in capsys.readouterr().out
+
+
+def test_migrate_twice_changes_nothing(
+    command: Command, settings: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("migrate") == 0
+
+    assert f"is up to date: revision {HEAD}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "DATABASE_URL environment variable is required"),
+        ("mysql://leaseup:hunter2@localhost/leaseup", "must be LeaseUp's PostgreSQL"),
+        ("postgresql://leaseup:hunter2@127.0.0.1:1/leaseup", "cannot be reached"),
+    ],
+)
+def test_a_wrong_database_url_ends_with_one_message(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    assert command("migrate") == 1
+
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "hunter2" not in said.err + said.out
+    assert "Traceback" not in said.err
+
+
+def test_a_database_that_is_not_leaseups_is_left_alone(
+    command: Command,
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.url("postgres"))
+
+    assert command("migrate") == 1
+
+    assert "does not have LeaseUp's tables" in capsys.readouterr().err
+    assert revision(postgres.url("postgres")) is None
+
+
+def test_env_file_wins_over_the_environment_as_in_dagsters_commands(
+    fresh_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"DATABASE_URL='{fresh_url}'\n")
+    exported = {**os.environ, "DATABASE_URL": "postgresql://127.0.0.1:1/exported"}
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name("leaseup-dagster"), "migrate"],
+        cwd=tmp_path, env=exported, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert revision(fresh_url) == HEAD
+
+
+def test_check_says_that_all_is_well(
+    command: Command, settings: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("check", "--ask-paystack") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert len(lines) == 6
+
+
+def test_check_names_everything_that_is_wrong(
+    command: Command,
+    settings: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings.setenv("PAYSTACK_SECRET_KEY", "pk_test_sandbox")
+    settings.setenv("TASK_BATCH_SIZE", "many")
+    settings.setenv("SMS_ENABLED", "true")
+
+    assert command("check") == 1
+
+    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong")]
+    assert len(wrong) == 3
+    assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[0]
+    assert "TASK_BATCH_SIZE" in wrong[1]
+    assert "SMS configuration missing: SMS_PROVIDER" in wrong[2]
+
+
+def test_check_changes_nothing(
+    command: Command, fresh_url: str, settings: pytest.MonkeyPatch, paystack: PaystackStandIn
+) -> None:
+    settings.setenv("DATABASE_URL", fresh_url)
+
+    assert command("check") == 0
+
+    assert revision(fresh_url) is None
+    assert paystack.requests == []
+
+
+def test_check_finds_out_that_paystack_refuses_the_key(
+    command: Command, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("PAYSTACK_SECRET_KEY", "sk_test_of_somebody_else")
+
+    assert command("check", "--ask-paystack") == 1
+
+    assert "wrong  Paystack API error 401" in capsys.readouterr().out

@@ -1,0 +1,42 @@
+"""The code location as Dagster and a person see it."""
+
+import warnings
+
+import dagster as dg
+import pytest
+
+from leaseup_dagster.definitions import defs
+
+
+def test_everything_a_job_needs_is_there() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_it_loads_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is said when a run starts: a broken code location shows nobody anything."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert {job.name for job in defs.jobs or []} >= {
+            "check_upcoming_invoices",
+            "create_invoice",
+            "preview_upcoming_invoices",
+        }
+
+
+def test_every_job_op_and_schedule_says_what_it_does() -> None:
+    for job in defs.jobs or []:
+        assert job.description, job.name
+        for node in job.nodes:
+            assert node.definition.description, node.name
+        assert job.tags["dagster/max_runtime"] == "300"
+    for schedule in defs.schedules or []:
+        assert schedule.description, schedule.name
+
+
+def test_every_field_of_a_runs_config_is_explained() -> None:
+    for job in defs.jobs or []:
+        for op in (node.definition for node in job.nodes):
+            schema = op.config_schema.as_field() if op.config_schema else None
+            for name, field in getattr(schema and schema.config_type, "fields", {}).items():
+                assert field.description, f"{op.name}.{name}"

@@ -1,0 +1,96 @@
+"""Stop means stop: after a signal, or when the time is up, no further request leaves."""
+
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, text
+
+from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.stopping import in_flight
+
+CHECK = ("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
+LEDGER = "leaseup_dagster.invoice_ledger"
+
+
+@pytest.fixture
+def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
+    from datetime import date
+
+    landlord = a_landlord(connection)
+    unit = a_unit(connection, landlord)
+    code = paystack.add_customer("thabo@example.com").customer_code
+    tenant = a_tenant(connection, landlord, paystackCustomerId=code)
+    for _ in range(60):
+        a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=unit, tenants=[tenant])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_told_to_stop_sends_nothing_more_and_records_what_is_in_flight(
+    start: Callable[..., "subprocess.Popen[bytes]"],
+    sixty_leases: None,
+    connection: Connection,
+    paystack: PaystackStandIn,
+    number: signal.Signals,
+) -> None:
+    """Told so in the second batch, with a retry policy on every step.
+
+    A plain RetryPolicy takes the signal for a failure and sends all the rest; this test is what
+    holds `StoppableRetryPolicy`, and our reading of Dagster's internals, to the pinned release.
+    """
+    slow = Fault.hang_after_accepting()
+    paystack.faults.on_create(Fault(), times=14)
+    paystack.faults.on_create(slow)
+    child = start(*CHECK)
+    assert slow.arrived.wait(30)
+
+    child.send_signal(number)
+    slow.release()
+    child.wait(30)
+
+    sent = len(paystack.requests_to("POST /paymentrequest"))
+    states = Counter(connection.execute(text(f"SELECT state FROM {LEDGER}")).scalars())
+    assert child.returncode != 0
+    assert sent <= 20
+    assert states == {"invoiced": sent, "planned": 60 - sent}
+    assert len(paystack.payment_requests) == sent
+
+
+def test_when_the_time_is_up_the_rest_is_left(paystack: PaystackStandIn) -> None:
+    stop = threading.Event()
+
+    def act(item: int) -> str:
+        return "left" if stop.wait(5 if item == 0 else 0) else "done"
+
+    assert in_flight(act, range(3), width=1, stop=stop, seconds=0.01)[1:] == ["left", "left"]
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    later = threading.Event()
+
+    def act(item: int) -> int:
+        if item == 0:
+            assert later.wait(5)
+        else:
+            later.set()
+        return item
+
+    assert in_flight(act, range(4), width=2, stop=threading.Event()) == [0, 1, 2, 3]
+
+
+def test_one_that_raises_lets_the_others_finish_first() -> None:
+    done = []
+
+    def act(item: int) -> None:
+        if item == 0:
+            raise LookupError("the first")
+        done.append(item)
+
+    with pytest.raises(LookupError, match="the first"):
+        in_flight(act, range(4), width=1, stop=threading.Event())
+    assert done == [1, 2, 3]
