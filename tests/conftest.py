@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,9 +41,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for all tests, with a template that holds LeaseUp's and our tables."""
-    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests, with a template that holds LeaseUp's and our tables.
+
+    Not in pytest's own folder, which other sessions clean up.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="leaseup-tests-") as folder,
+        embedded_postgres(Path(folder) / "data") as server,
+    ):
         server.create_leaseup(TEMPLATE)
         engine = create_engine(engine_url(server.url(TEMPLATE)))
         migrate(engine)

@@ -94,25 +94,48 @@ def test_what_the_payment_request_says(
 @pytest.mark.parametrize(
     ("fault", "kind", "state"),
     [
-        (Fault.rate_limit(), Kind.NOT_SENT, "planned"),
-        (Fault.drop_before_accepting(), Kind.UNANSWERED, "requesting"),
-        (Fault.drop_after_accepting(), Kind.UNANSWERED, "requesting"),
-        (Fault.drop_after_accepting(reset=True), Kind.UNANSWERED, "requesting"),
-        (Fault.cut_within_the_answer(), Kind.UNANSWERED, "requesting"),
-        (Fault.status(500), Kind.UNANSWERED, "requesting"),
-        (Fault.status(502, html=True), Kind.UNANSWERED, "requesting"),
-        (Fault.status(504, accepted=True), Kind.UNANSWERED, "requesting"),
-        (Fault.truncated(), Kind.UNANSWERED, "requesting"),
-        (Fault.success_in_html(), Kind.UNANSWERED, "requesting"),
-        (Fault.status_false(), Kind.UNANSWERED, "requesting"),
-        (Fault.without("request_code"), Kind.UNANSWERED, "requesting"),
-        (Fault.refuse(400, "Customer not found", "not_found"), Kind.REFUSED, "refused"),
-        (Fault.refuse(403, "Not allowed"), Kind.REFUSED, "refused"),
-        (Fault.refuse(404, "No"), Kind.REFUSED, "refused"),
-        (Fault.refuse(422, "No"), Kind.REFUSED, "refused"),
-        (Fault.refuse(401, "Invalid key", "invalid_Key"), Kind.KEY_REJECTED, "planned"),
+        pytest.param(Fault.rate_limit(), Kind.NOT_SENT, "planned", id="429"),
+        pytest.param(
+            Fault.drop_before_accepting(), Kind.UNANSWERED, "requesting", id="cut before accepting"
+        ),
+        pytest.param(
+            Fault.drop_after_accepting(), Kind.UNANSWERED, "requesting", id="cut after accepting"
+        ),
+        pytest.param(
+            Fault.drop_after_accepting(reset=True),
+            Kind.UNANSWERED,
+            "requesting",
+            id="reset after accepting",
+        ),
+        pytest.param(
+            Fault.cut_within_the_answer(), Kind.UNANSWERED, "requesting", id="cut within the answer"
+        ),
+        pytest.param(Fault.status(500), Kind.UNANSWERED, "requesting", id="500"),
+        pytest.param(Fault.status(502, html=True), Kind.UNANSWERED, "requesting", id="502 in HTML"),
+        pytest.param(
+            Fault.status(504, accepted=True),
+            Kind.UNANSWERED,
+            "requesting",
+            id="504 after accepting",
+        ),
+        pytest.param(Fault.truncated(), Kind.UNANSWERED, "requesting", id="truncated JSON"),
+        pytest.param(Fault.success_in_html(), Kind.UNANSWERED, "requesting", id="200 in HTML"),
+        pytest.param(
+            Fault.status_false(), Kind.UNANSWERED, "requesting", id="200 with status false"
+        ),
+        pytest.param(
+            Fault.without("request_code"), Kind.UNANSWERED, "requesting", id="200 without a code"
+        ),
+        pytest.param(
+            Fault.refuse(400, "Customer not found", "not_found"), Kind.REFUSED, "refused", id="400"
+        ),
+        pytest.param(Fault.refuse(403, "Not allowed"), Kind.REFUSED, "refused", id="403"),
+        pytest.param(Fault.refuse(404, "No"), Kind.REFUSED, "refused", id="404"),
+        pytest.param(Fault.refuse(422, "No"), Kind.REFUSED, "refused", id="422"),
+        pytest.param(
+            Fault.refuse(401, "Invalid key", "invalid_Key"), Kind.KEY_REJECTED, "planned", id="401"
+        ),
     ],
-    ids=str,
 )
 def test_each_answer_leaves_the_month_where_it_is_safe(
     paystack: PaystackStandIn,

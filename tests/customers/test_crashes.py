@@ -1,0 +1,99 @@
+"""A run is killed at each step; the next one leaves every tenant with one customer."""
+
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from tests.conftest import until
+from tests.customers.conftest import JOB, Codes, Tenants
+
+Start = Callable[[], BaseProcess]
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+def kill(child: BaseProcess) -> None:
+    assert child.is_alive(), "the run ended before it could be killed"
+    child.kill()
+    child.join(10)
+
+
+def assert_each_has_its_own_customer(codes: Codes, paystack: PaystackStandIn) -> None:
+    assert sorted(codes().values(), key=str) == sorted(c.customer_code for c in paystack.customers)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault.hang_before_accepting, id="before Paystack makes the customer"),
+        pytest.param(Fault.hang_after_accepting, id="after it was made, before the answer"),
+    ],
+)
+def test_killed_while_paystack_is_asked(
+    start: Start, tenants: Tenants, run: Run, codes: Codes, paystack: PaystackStandIn,
+    fault: Callable[[], Fault],
+) -> None:  # fmt: skip
+    tenants(3)
+    silence = paystack.faults.on("POST /customer", fault())
+    child = start()
+    assert silence.arrived.wait(30)
+
+    kill(child)
+    silence.abandon()
+
+    assert run(JOB).success
+    assert_each_has_its_own_customer(codes, paystack)
+
+
+def test_killed_after_the_answer_before_the_code_is_stored(
+    start: Start, gate: Callable[..., Any], tenants: Tenants, run: Run, codes: Codes,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    tenants(3)
+    held = gate("tenant", "UPDATE")
+    child = start()
+    held.wait_until_reached()
+
+    kill(child)
+    held.open()
+
+    assert run(JOB).success
+    assert_each_has_its_own_customer(codes, paystack)
+
+
+def test_killed_when_some_are_stored_and_nothing_is_reported(
+    start: Start, gate: Callable[..., Any], tenants: Tenants, run: Run, codes: Codes,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    last = tenants(3)[-1]
+    held = gate("tenant", "UPDATE", f"NEW.id = '{last}'")
+    child = start()
+    held.wait_until_reached()
+    until(lambda: len([code for code in codes().values() if code]) == 2)
+
+    kill(child)
+    held.open()
+
+    assert run(JOB).success
+    assert_each_has_its_own_customer(codes, paystack)
+
+
+def test_killed_before_a_refusal_is_remembered(
+    start: Start, gate: Callable[..., Any], tenants: Tenants, run: Run, codes: Codes,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    tenants(email="thandi.example.com")
+    held = gate("leaseup_dagster.customer_refusal", "INSERT")
+    child = start()
+    held.wait_until_reached()
+
+    kill(child)
+    held.open()
+
+    assert not run(JOB).success, "the refusal was told to nobody yet"
+    assert run(JOB).success
+    assert paystack.requests == []

@@ -1,0 +1,50 @@
+"""What a run says it did: everybody once, each reason once, and what to do."""
+
+from leaseup_dagster.customers import report
+from leaseup_dagster.customers.missing import Standing
+from leaseup_dagster.customers.registration import Kind, Outcome
+from leaseup_dagster.customers.report import CustomerReport, cut
+
+NOTHING = CustomerReport((), (), (), 0)
+
+
+def test_how_a_tenant_stands_outweighs_what_an_attempt_said() -> None:
+    """The first attempt lost the answer, another run stored the code."""
+    outcomes = [Outcome("a", Kind.FAILED, "no answer came"), Outcome("c", Kind.FAILED, "500")]
+    standings = [
+        Standing("a", "CUS_a", None),
+        Standing("b", None, "bad"),
+        Standing("c", None, None),
+    ]
+
+    done = CustomerReport.of(standings, outcomes)
+
+    assert done == CustomerReport((("a", "CUS_a"),), (("b", "bad"),), (("c", "500"),), 0)
+
+
+def test_who_was_not_tried_is_left_and_has_not_failed() -> None:
+    outcomes = [Outcome("a", Kind.STOPPED), Outcome("b", Kind.OVERTAKEN)]
+    standings = [Standing(tenant_id, None, None) for tenant_id in "abc"]
+
+    assert CustomerReport.of(standings, outcomes).counts() == {
+        "registered": 0, "refused": 0, "failed": 0, "left for the next run": 3,
+    }  # fmt: skip
+
+
+def test_a_reason_that_holds_for_many_is_said_once() -> None:
+    failed = tuple((f"tenant-{number}", "Paystack API error 500") for number in range(40))
+
+    said = report.in_words(CustomerReport.together([NOTHING, CustomerReport((), (), failed, 2)]))
+
+    assert said.startswith("40 tenants got no Paystack customer.")
+    assert said.count("Paystack API error 500") == 1
+    assert "tenant-9 and 30 more" in said
+
+
+def test_however_many_tenants_there_are_the_steps_are_few() -> None:
+    tenant_ids = [str(number) for number in range(1001)]
+
+    assert [len(batch.tenant_ids) for batch in cut(tenant_ids[:25], 10)] == [10, 10, 5]
+    assert len(cut(tenant_ids, 10)) == report.MAX_BATCHES
+    assert [t for batch in cut(tenant_ids, 10) for t in batch.tenant_ids] == tenant_ids
+    assert cut([], 10) == []
