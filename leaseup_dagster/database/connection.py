@@ -52,7 +52,6 @@ def open_engine(database_url: str, connections: int) -> Engine:
         engine_url(database_url),
         pool_size=connections,
         max_overflow=0,
-        pool_pre_ping=True,
         # An error's message ends up in Dagster's event log; a row's values must not.
         hide_parameters=True,
         # A pooler between us and the database does not know prepared statements.

@@ -4,6 +4,7 @@ Both leave the truth in the ledger and read it back, so that what is reported is
 whoever did it and in whichever attempt.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -15,15 +16,16 @@ from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
-MAX_BATCHES = 40
-"""Steps a run is cut into at most; beyond that its batches grow."""
+MAX_BATCHES = 20
+"""Steps a run is cut into at most; beyond that its batches grow. Each step costs Dagster about
+as much time as Paystack takes for a request."""
 
 LOOK_AGAIN_SECONDS = 1.0
 
 
 def cut(keys: Sequence[LedgerKey], as_of: date, batch_size: int) -> list[InvoiceBatch]:
-    """Batches of `batch_size`, or larger ones where there would be more than `MAX_BATCHES`."""
-    size = max(batch_size, -(-len(keys) // MAX_BATCHES))
+    """Batches of `batch_size`, or of a multiple where there would be more than `MAX_BATCHES`."""
+    size = batch_size * max(1, math.ceil(len(keys) / (batch_size * MAX_BATCHES)))
     slices = [tuple(keys[first : first + size]) for first in range(0, len(keys), size)]
     return [InvoiceBatch(as_of, number, len(slices), part) for number, part in enumerate(slices, 1)]
 

@@ -19,8 +19,8 @@ NEXT_MONTHS = """
                  DATE '9999-12-31') AS due_date  -- a mistyped year is one lease's problem
     FROM lease
     CROSS JOIN LATERAL (SELECT greatest(0,
-        (extract(year FROM CAST(:as_of AS date)) - extract(year FROM lease."startDate")) * 12
-        + extract(month FROM CAST(:as_of AS date)) - extract(month FROM lease."startDate")
+        (date_part('year', CAST(:as_of AS date)) - date_part('year', lease."startDate")) * 12
+        + date_part('month', CAST(:as_of AS date)) - date_part('month', lease."startDate")
     )::integer AS months) AS since_start
     CROSS JOIN LATERAL (SELECT
         (lease."startDate" + make_interval(months => months))::date AS this_month,
@@ -126,10 +126,11 @@ verdict AS MATERIALIZED (
                WHEN nearby AND NOT by_hand THEN 'invoiced_nearby'
                WHEN NOT automatic AND NOT by_hand THEN 'not_automatic'
                WHEN status <> 'ACTIVE' THEN 'not_active'
-               WHEN due_date < start_date OR due_date <> (start_date + make_interval(months => (
-                   (extract(year FROM due_date) - extract(year FROM start_date)) * 12
-                   + extract(month FROM due_date) - extract(month FROM start_date)
-               )::integer))::date THEN 'not_a_due_date'
+               WHEN due_date < start_date OR date_part('day', due_date) <> least(
+                   date_part('day', start_date),
+                   -- the last day of the due date's month
+                   date_part('day', date_trunc('month', due_date) + interval '1 month - 1 day')
+               ) THEN 'not_a_due_date'
                WHEN due_date > end_date THEN 'lease_ends_first'
                WHEN cardinality(CAST(:landlord_statuses AS text[])) > 0
                 AND landlord_status = ANY (CAST(:landlord_statuses AS text[])) IS NOT TRUE

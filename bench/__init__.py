@@ -1,0 +1,1 @@
+"""What it costs, measured on this machine: `make bench`. Figures, never assertions."""

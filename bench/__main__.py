@@ -1,0 +1,7 @@
+"""Every figure, one after the other."""
+
+from bench import invoices, planning
+
+if __name__ == "__main__":
+    planning.main()
+    invoices.main()

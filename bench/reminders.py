@@ -1,0 +1,215 @@
+"""What reminders cost: `python bench/reminders.py`, about three minutes.
+
+1. 1,000 reminders through the real job, against stand-ins that take 100 ms for every answer,
+   compared with a bare loop that makes the same calls, as many at once: at least 0.7 of its speed.
+2. 1,000,000 invoices scanned for what is overdue and whom to text: at most 15 s.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import httpx
+from sqlalchemy import Connection, Engine, text
+
+from leaseup_dagster.database.connection import open_engine
+from leaseup_dagster.reminders import batches, overdue
+from leaseup_dagster.reminders.cadence import Cadence
+from leaseup_dagster.reminders.fuse import IN_A_ROW
+from leaseup_dagster.sandbox.postgres import embedded_postgres
+from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
+
+REMINDERS, INVOICES = 1_000, 1_000_000
+LATENCY_MS, ASKED_AT_ONCE = 100, 10
+AS_OF = date(2026, 11, 5)
+KEY = "sk_test_sandbox"
+
+# Every tenth invoice is late and unpaid, half of the rest were paid in LeaseUp; a lease has ten.
+_PORTFOLIO = """
+INSERT INTO "user" (id, name, email, "updatedAt")
+    SELECT 'u' || n, 'Landlord', n || '@example.com', now() FROM generate_series(1, 100) n;
+INSERT INTO property (id, name, "addressLine1", city, state, zip, "landlordId", "updatedAt")
+    SELECT 'p' || n, 'Rose Court', '', '', '', '', 'u' || n, now() FROM generate_series(1, 100) n;
+INSERT INTO unit (id, name, "propertyId", "updatedAt")
+    SELECT 'n' || n, 'Unit ' || n, 'p' || 1 + n % 100, now() FROM generate_series(1, :leases) n;
+INSERT INTO tenant (id, email, "firstName", "lastName", phone, "landlordId", "updatedAt")
+    SELECT 't' || n, n || '@example.com', 'Thabo', 'M', '0' || 820000000 + n, 'u' || 1 + n % 100,
+           now() FROM generate_series(1, :leases) n;
+INSERT INTO lease (id, "startDate", rent, deposit, status, "rentDueCurrency", "unitId",
+                   "leaseType", "updatedAt")
+    SELECT 'l' || n, '2026-01-01', 8500, 0, 'ACTIVE', 'ZAR', 'n' || n, 'MONTHLY', now()
+    FROM generate_series(1, :leases) n;
+INSERT INTO tenant_lease (id, "tenantId", "leaseId")
+    SELECT 'x' || n, 't' || n, 'l' || n FROM generate_series(1, :leases) n;
+INSERT INTO invoice (id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category,
+                     status, "paystackId", "dueDate", "updatedAt")
+    SELECT 'i' || n, 'l' || 1 + n % :leases, 't' || 1 + n % :leases, 'u' || 1 + n % 100, 'Rent',
+           8500, 'RENT',
+           CAST(CASE n % :every WHEN 0 THEN 'PENDING' ELSE 'PAID' END AS "InvoiceStatus"),
+           'PRQ_' || n, DATE '2026-11-01' - (n / :leases)::int * 30, now()
+    FROM generate_series(0, :invoices - 1) n;
+INSERT INTO transaction (id, "invoiceId", description, "amountPaid", "updatedAt")
+    SELECT 'x' || id, id, 'Rent', 8500, now() FROM invoice WHERE status = 'PAID';
+ANALYZE
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # an .env in the working directory would win over ours
+        with embedded_postgres(Path(folder) / "data", durable=True) as postgres:
+            rows = []
+            for name, measure in (("sending", sending), ("scanning", scanning)):
+                postgres.create_leaseup(name)
+                rows += measure(postgres.url(name))
+    print(f"\n{'what':<58} {'measured':>10} {'wanted':>10}")
+    for what, measured, wanted in rows:
+        print(f"{what:<58} {measured:>10} {wanted:>10}")
+
+
+def scanning(database_url: str) -> list[tuple[str, str, str]]:
+    engine = open_engine(database_url, 2)
+    _fill(engine, leases=INVOICES // 10, invoices=INVOICES, every=10)
+    begin = time.perf_counter()
+    with engine.begin() as connection:
+        marked = overdue.mark_overdue(connection, AS_OF)
+    middle = time.perf_counter()
+    with engine.begin() as connection:
+        found = batches.find(connection, Cadence(3, 7, 4), AS_OF)
+    end = time.perf_counter()
+    engine.dispose()
+    return [
+        (f"scan {INVOICES:,} invoices, mark {marked:,} overdue", _s(middle - begin), ""),
+        (f"scan {INVOICES:,} invoices, find {found.late:,} late", _s(end - middle), ""),
+        ("both", _s(end - begin), "<= 15 s"),
+    ]
+
+
+def sending(database_url: str) -> list[tuple[str, str, str]]:
+    engine = open_engine(database_url, 2)
+    _fill(engine, leases=REMINDERS, invoices=REMINDERS, every=1)
+    with ExitStack() as stack:
+        paystack = stack.enter_context(_stand_in("paystack", "--key", KEY))
+        twilio = stack.enter_context(_stand_in("twilio"))
+        with engine.begin() as connection:
+            _request_each(connection, paystack)
+        bare = _bare_loop(engine, paystack, twilio)
+        job = _job(database_url, paystack, twilio)
+        texts = len(httpx.get(f"{twilio}/_sandbox/messages").json()["messages"])
+    engine.dispose()
+    if texts != 2 * REMINDERS:
+        raise SystemExit(f"{texts} texts went out, not {2 * REMINDERS}")
+    at_once = f"{ASKED_AT_ONCE} asked, {IN_A_ROW} texted at once"
+    return [
+        (f"{REMINDERS:,} reminders, bare loop ({at_once})", _s(bare), ""),
+        (f"{REMINDERS:,} reminders, the job", _s(job), ""),
+        ("the job's speed, of the bare loop's", f"{bare / job:.2f}", ">= 0.7"),
+    ]
+
+
+def _job(database_url: str, paystack: str, twilio: str) -> float:
+    os.environ |= {
+        "DATABASE_URL": database_url,
+        "PAYSTACK_SECRET_KEY": KEY,
+        "PAYSTACK_BASE_URL": paystack,
+        "PAYSTACK_RATE_LIMIT": "1000000",
+        "SMS_ENABLED": "true",
+        "SMS_PROVIDER": "twilio",
+        "SMS_API_KEY": ACCOUNT,
+        "SMS_API_SECRET": TOKEN,
+        "SMS_FROM_NUMBER": "LeaseUp",
+        "TWILIO_BASE_URL": twilio,
+    }
+    from leaseup_dagster.definitions import defs  # noqa: PLC0415 - not a part of what is measured
+
+    config = {"as_of": AS_OF.isoformat(), "ignore_quiet_hours": True}
+    job = defs.resolve_job_def("send_late_payment_reminders")
+    with dg.DagsterInstance.ephemeral() as instance:
+        begin = time.perf_counter()
+        result = job.execute_in_process(
+            run_config={"ops": {"mark_overdue_invoices": {"config": config}}}, instance=instance
+        )
+        seconds = time.perf_counter() - begin
+    if not result.success:
+        raise SystemExit("the job failed")
+    return seconds
+
+
+def _bare_loop(engine: Engine, paystack: str, twilio: str) -> float:
+    """The same calls, as many at once, and nothing else."""
+    with engine.connect() as connection:
+        codes = list(connection.execute(text('SELECT "paystackId" FROM invoice')).scalars())
+    limits = httpx.Limits(max_connections=ASKED_AT_ONCE)
+    with httpx.Client(limits=limits, timeout=30) as http:
+
+        def ask(code: str) -> None:
+            url = f"{paystack}/paymentrequest/verify/{code}"
+            http.get(url, headers={"Authorization": f"Bearer {KEY}"}).raise_for_status()
+
+        def send(number: int) -> None:
+            form = {"To": f"+2782{number:07}", "Body": "Rent is unpaid.", "From": "LeaseUp"}
+            url = f"{twilio}/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+            http.post(url, data=form, auth=(ACCOUNT, TOKEN)).raise_for_status()
+
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            list(pool.map(ask, codes))
+        with ThreadPoolExecutor(IN_A_ROW) as pool:
+            list(pool.map(send, range(len(codes))))
+        return time.perf_counter() - begin
+
+
+def _request_each(connection: Connection, paystack: str) -> None:
+    """A payment request at the stand-in for every invoice."""
+    ids = list(connection.execute(text("SELECT id FROM invoice")).scalars())
+    with httpx.Client(base_url=paystack, headers={"Authorization": f"Bearer {KEY}"}) as http:
+        customer = http.post("/customer", json={"email": "t@example.com"}).json()["data"]["id"]
+        body = {"customer": customer, "amount": 850_000, "currency": "ZAR", "description": "Rent"}
+
+        def request(_: str) -> str:
+            return http.post("/paymentrequest", json=body).json()["data"]["request_code"]
+
+        with ThreadPoolExecutor(50) as pool:
+            codes = list(pool.map(request, ids))
+    update = text('UPDATE invoice SET "paystackId" = :code WHERE id = :id')
+    pairs = zip(ids, codes, strict=True)
+    connection.execute(update, [{"id": id_, "code": code} for id_, code in pairs])
+
+
+def _fill(engine: Engine, **sizes: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        for statement in _PORTFOLIO.split(";"):
+            given = {name: size for name, size in sizes.items() if f":{name}" in statement}
+            connection.execute(text(statement), given)
+
+
+@contextmanager
+def _stand_in(name: str, *arguments: str) -> Iterator[str]:
+    """A stand-in in a process of its own, so that it does not take turns with what is measured."""
+    module = f"leaseup_dagster.sandbox.{name}"
+    command = [sys.executable, "-m", module, "--port", "0", "--latency-ms", str(LATENCY_MS)]
+    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        words = process.stdout.readline().split()
+        yield next(word for word in words if word.startswith("http")).rstrip(":")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+if __name__ == "__main__":
+    main()
