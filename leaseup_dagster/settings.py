@@ -221,8 +221,8 @@ class ReminderSettings(_Group):
     max: int = Field(4, ge=1, le=100, description="Texts per invoice and tenant.")
     quiet_hours: Annotated[str, AfterValidator(_hours)] = "20:00-08:00"
     template: Annotated[str, AfterValidator(_template)] = (
-        "{landlord}: Hi {first_name}, {what} of {amount} for {place} was due {due_date}"
-        " and is not paid yet. Pay: {link} Ignore this if you have paid."
+        "{landlord}: Hi {first_name}, {what} of {amount} for {place}, due {due_date}, is unpaid."
+        " Pay: {link} Ignore if paid."
     )
 
     @property

@@ -1,6 +1,7 @@
 """The operator's commands: what they do, and what they say when a setting is wrong."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,18 @@ from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import HEAD, current_revision
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
+from leaseup_dagster.settings import (
+    DatabaseSettings,
+    PaystackSettings,
+    ReminderSettings,
+    SmsSettings,
+    TaskSettings,
+    load,
+)
 
 Command = Callable[..., int]
+GROUPS = (DatabaseSettings, PaystackSettings, TaskSettings, SmsSettings, ReminderSettings)
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
 
 @pytest.fixture
@@ -170,3 +181,33 @@ def test_check_finds_out_that_paystack_refuses_the_key(
     assert command("check", "--ask-paystack") == 1
 
     assert "wrong  Paystack API error 401" in capsys.readouterr().out
+
+
+def example() -> dict[str, str]:
+    """Every variable of `.env.example`, commented out or not."""
+    lines = (line.removeprefix("# ") for line in EXAMPLE.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines)
+    return {
+        name: value for name, is_set, value in pairs if is_set and re.fullmatch(r"[A-Z_]+", name)
+    }
+
+
+def test_env_example_has_every_setting() -> None:
+    settings = {
+        f"{group.model_config.get('env_prefix', '')}{name}".upper()
+        for group in GROUPS
+        for name in group.model_fields
+    }
+
+    assert set(example()) == settings | {"DAGSTER_POSTGRES_URL"}
+
+
+@pytest.mark.parametrize("group", [TaskSettings, ReminderSettings])
+def test_env_example_shows_the_defaults(
+    group: type[TaskSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = load(group)
+    for name, value in example().items():
+        monkeypatch.setenv(name, value)
+
+    assert load(group) == defaults

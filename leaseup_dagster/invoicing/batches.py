@@ -48,7 +48,12 @@ def bill(
     )
 
 
-def settle(creation: InvoiceCreation, tasks: TaskSettings, seconds: float) -> list[Outcome]:
+def settle(
+    creation: InvoiceCreation,
+    tasks: TaskSettings,
+    seconds: float,
+    only: Sequence[LedgerKey] | None = None,
+) -> list[Outcome]:
     """Wait, for at most so many seconds, until rows without an answer can be decided.
 
     Each is looked for once more when it has settled, and sent again if it is not at Paystack.
@@ -58,7 +63,7 @@ def settle(creation: InvoiceCreation, tasks: TaskSettings, seconds: float) -> li
     decided: set[LedgerKey] = set()
     while not creation.paystack.stop.is_set():
         with creation.engine.connect() as connection:
-            waiting = standing.unanswered(connection, None, creation.settle_seconds)
+            waiting = standing.unanswered(connection, only, creation.settle_seconds)
         waiting = [attempt for attempt in waiting if attempt.key not in decided]
         if not waiting:
             break

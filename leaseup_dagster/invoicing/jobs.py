@@ -24,7 +24,7 @@ TAGS = {"dagster/max_runtime": "300"}
 def _bill(plan: Any) -> None:
     customers = register_planned_customers(planned=plan)
     reports = cut_into_batches(plan, customers).map(create_planned_invoices).collect()
-    report_invoicing(plan, customers, reports, settle_unanswered_invoices(reports))
+    report_invoicing(plan, customers, reports, settle_unanswered_invoices(plan, reports))
 
 
 @dg.job(

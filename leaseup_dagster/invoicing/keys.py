@@ -74,7 +74,7 @@ class InvoiceResult:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How every month of a batch stands; those in `left` wait for another run, and have not failed."""
+    """How every month of a batch stands; those in `left` have not failed, but wait for a run."""
 
     results: tuple[InvoiceResult, ...]
     left: frozenset[LedgerKey] = frozenset()

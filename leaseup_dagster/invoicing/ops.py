@@ -69,12 +69,14 @@ def create_planned_invoices(
 )
 def settle_unanswered_invoices(
     context: dg.OpExecutionContext,
+    plan: InvoicePlan,
     reports: list[BatchReport],
     engine: dg.ResourceParam[Engine],
     creation: dg.ResourceParam[InvoiceCreation],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
-    outcomes = batches.settle(creation, tasks, seconds_left(context, tasks.taking_seconds))
+    only = [plan.only] if plan.only else None
+    outcomes = batches.settle(creation, tasks, seconds_left(context, tasks.taking_seconds), only)
     undecided = report.undecided(reports) | {outcome.key for outcome in outcomes}
     with engine.connect() as connection:
         results = standing.results(connection, sorted(undecided))
@@ -99,8 +101,9 @@ def report_invoicing(
         left = standing.count_open(connection)
     metadata = _metadata(plan, customers, done, left)
     context.log.info(report.summary(plan, done, left))
-    # Yielded, not logged: an event that an op logs is lost when the op raises.
-    yield dg.AssetMaterialization("invoices", metadata=metadata)
+    if not plan.only:  # the plot is of whole mornings
+        # Yielded, not logged: an event that an op logs is lost when the op raises.
+        yield dg.AssetMaterialization("invoices", metadata=metadata)
     if done.failed:
         raise dg.Failure(report.in_words(done), metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)

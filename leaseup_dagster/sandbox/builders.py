@@ -59,7 +59,7 @@ def a_unit(
 
 
 def a_tenant(connection: Connection, landlord: str, **values: Any) -> str:
-    """With a Paystack customer unless `paystackCustomerId` says otherwise."""
+    """Without a Paystack customer unless `paystackCustomerId` is given."""
     number = next(_number)
     defaults = {
         "firstName": "Thabo",

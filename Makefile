@@ -1,0 +1,40 @@
+# All that is needed is make and Python 3.10 or newer: make demo
+PYTHON ?= python3
+PORT ?= 3000
+HISTORY ?= 3
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install demo dev test bench soak clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# The real jobs against stand-ins on this machine, printed and checked; cleans up after itself.
+demo: install
+	$(BIN)/python -m leaseup_dagster.sandbox.demo
+
+# The same world kept up, with Dagster's UI; Ctrl-C stops it. HISTORY=0 starts without runs.
+dev: install
+	$(BIN)/python -m leaseup_dagster.sandbox.dev --port $(PORT) --history $(HISTORY)
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
+
+bench: install
+	$(BIN)/python -m bench
+
+soak: install
+	$(BIN)/python -m bench.soak
+
+clean:
+	rm -rf .venv *.egg-info build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,187 @@
+"""`leaseup-dagster`: what an operator does outside Dagster. Each command is a function below.
+
+Reads `.env` in the working directory as Dagster's own commands do: it wins over the environment.
+"""
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from dotenv import dotenv_values
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from leaseup_dagster.database import leaseup, schema
+from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
+from leaseup_dagster.settings import (
+    DatabaseSettings,
+    PaystackSettings,
+    ReminderSettings,
+    SettingsError,
+    SmsSettings,
+    TaskSettings,
+    load,
+)
+
+Value = TypeVar("Value")
+
+
+def migrate(_: argparse.Namespace) -> int:
+    """Bring this product's own tables up to date. LeaseUp's are not touched."""
+    before = _schema_revision()
+    # Opening the engine migrates what is behind.
+    open_engine(_database_url(), connections=1).dispose()
+    done = "is up to date" if before == schema.HEAD else f"was at {before or 'nothing'}, migrated"
+    print(f"Schema leaseup_dagster {done}: revision {schema.HEAD}.")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Say for each setting and for the database whether it is right. Changes nothing."""
+    checks: list[Callable[[], str]] = [_database, _paystack, _tasks, _sms, _reminders]
+    if arguments.ask_paystack:
+        checks.append(_paystack_answers)
+    wrong = 0
+    for one in checks:
+        try:
+            print(f"ok     {one()}")
+        except (SettingsError, PaystackError) as error:
+            wrong += 1
+            print(f"wrong  {error}".replace("\n", "\n       "))
+    return 1 if wrong else 0
+
+
+def _database() -> str:
+    revision = _schema_revision()
+    if revision != schema.HEAD:
+        at = f"at {revision}" if revision else "not there"
+        return f"Database: LeaseUp's; our schema is {at}, the next run brings it to {schema.HEAD}"
+    return f"Database: LeaseUp's, our schema is at {revision}"
+
+
+def _paystack() -> str:
+    paystack = load(PaystackSettings)
+    mode = "LIVE" if paystack.live else "test"
+    return (
+        f"Paystack: {mode} mode, {paystack.requests_per_minute} requests a minute and endpoint,"
+        f" at {paystack.base_url}"
+    )
+
+
+def _tasks() -> str:
+    tasks = load(TaskSettings)
+    return (
+        f"Tasks: {tasks.check_days_ahead} days ahead, {tasks.batch_size} at once, at most"
+        f" {tasks.max_new_invoices} new invoices, landlords"
+        f" {', '.join(tasks.served_landlord_statuses) or 'of any status'}"
+    )
+
+
+def _sms() -> str:
+    sms = load(SmsSettings)
+    if not sms.sms_enabled:
+        return "SMS: off; reminders are planned and logged, not sent"
+    return f"SMS: on, through {sms.sms_provider}"
+
+
+def _reminders() -> str:
+    reminders = load(ReminderSettings)
+    return (
+        f"Reminders: after {reminders.after_days} days, then every {reminders.repeat_days}, at most"
+        f" {reminders.max}; quiet {reminders.quiet_hours}"
+    )
+
+
+class _NoQuota:
+    """A person's single question needs no turn."""
+
+    def reserve(self, endpoint: str) -> float:
+        return 0
+
+    def pause(self, endpoint: str, seconds: float) -> None: ...
+
+
+def _paystack_answers() -> str:
+    """One question that changes nothing, for a customer that nobody has."""
+    paystack = load(PaystackSettings)
+    with PaystackClient(
+        secret_key=paystack.secret_key.get_secret_value(),
+        base_url=paystack.base_url,
+        quota=_NoQuota(),
+        timeout_seconds=paystack.timeout_seconds,
+        connections=1,
+        stop=threading.Event(),
+    ) as client:
+        try:
+            client.fetch_customer("CUS_leaseup_dagster_check")
+        except KeyRejected:
+            raise
+        except Refused:  # it was read, so the key was taken
+            pass
+    return "Paystack answers and takes the key"
+
+
+def _database_url() -> str:
+    return load(DatabaseSettings).database_url.get_secret_value()
+
+
+def _schema_revision() -> str | None:
+    """The revision of our schema, None where it is not there. Changes nothing.
+
+    Raises SettingsError when the database cannot be reached or is not LeaseUp's.
+    """
+    engine = create_engine(engine_url(_database_url()), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            if not leaseup.missing_columns(connection):
+                return schema.current_revision(connection)
+    except OperationalError:
+        pass
+    finally:
+        engine.dispose()
+    open_engine(_database_url(), connections=1).dispose()  # says what is wrong
+    return schema.HEAD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leaseup-dagster",
+        description="What an operator does outside Dagster. Settings are read from .env in the"
+        " working directory, which wins, and from the environment.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(act: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(act.__name__, help=act.__doc__, description=act.__doc__)
+        added.set_defaults(act=act)
+        return added
+
+    command(migrate)
+    command(check).add_argument(
+        "--ask-paystack", action="store_true", help="also ask Paystack whether it takes the key"
+    )
+    return parser
+
+
+def main() -> int:
+    """The exit code: 0 if all is well, 1 with a message that says what to do."""
+    arguments = _parser().parse_args()
+    variables = dotenv_values(Path.cwd() / ".env")
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
+    try:
+        return int(arguments.act(arguments))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+    except DBAPIError as error:
+        print(f"DATABASE_URL: the database said: {error.orig}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

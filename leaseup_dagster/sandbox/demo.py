@@ -1,0 +1,174 @@
+"""`make demo`: the real jobs, run as an operator runs them, in a world without keys.
+
+What it prints is read back from the database and the stand-ins, and compared with what the
+portfolio says. Anything unexpected makes it fail.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from leaseup_dagster.as_of import resolve_as_of
+from leaseup_dagster.money import format_rands
+from leaseup_dagster.sandbox import evidence
+from leaseup_dagster.sandbox.arrears import INVOICES
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.portfolio import LEASES
+from leaseup_dagster.sandbox.scene import lay_out
+from leaseup_dagster.sandbox.world import World, a_world
+
+
+class Unexpected(Exception):
+    """The demo did not show what it is there to show."""
+
+
+@dataclass
+class Demo:
+    world: World
+    today: date
+    before: evidence.Footprint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = evidence.footprint(self.world)
+
+    def preview(self) -> None:
+        """Planned as the portfolio says, and nothing made."""
+        _expect_equal(evidence.footprint(self.world), self.before, "preview made something")
+        verdicts = evidence.verdicts(self.world, self.today)
+        planned = {case.lease_id: case.skipped for case in LEASES if case.is_automatic}
+        _expect_equal(verdicts, planned, "another plan than the portfolio's")
+        skipped = [case for case in LEASES if verdicts.get(case.lease_id)]
+        print(f"   Would bill {len(verdicts) - len(skipped)} leases; skips {len(skipped)}:")
+        _print_table((verdicts[case.lease_id], case.lease_id, case.shows) for case in skipped)
+
+    def check(self) -> None:
+        """Every planned month is billed once, the one whose answer was lost as well."""
+        rows = evidence.billed(self.world)
+        wanted = {case.lease_id for case in LEASES if case.skipped is None}
+        _expect_equal({row.key.lease_id for row in rows}, wanted, "billed others than planned")
+        found_again = [row.key.lease_id for row in rows if row.adopted]
+        _expect_equal(found_again, ["lease-answer-lost"], "found others at Paystack than planned")
+        shows = {case.lease_id: case.shows for case in LEASES}
+        _print_table(
+            (
+                row.key.due_date,
+                row.key.lease_id,
+                format_rands(row.amount_cents).rjust(12),
+                row.request_code,
+                shows[row.key.lease_id],
+            )
+            for row in rows
+        )
+        total = format_rands(sum(row.amount_cents for row in rows))
+        print(f"   Billed {len(rows)} months for {total}.")
+        self.before = evidence.footprint(self.world)
+
+    def check_again(self) -> None:
+        """The same job once more makes nothing."""
+        _expect_equal(evidence.footprint(self.world), self.before, "the second run made something")
+        print("   Created nothing: no invoice, no payment request, no customer.")
+
+    def remind(self) -> None:
+        """Whom the portfolio says, and nobody else, and nobody twice."""
+        texted = Counter(message.to for message in self.world.twilio.messages)
+        wanted = Counter(number for case in INVOICES for number in case.texted)
+        _expect_equal(texted, wanted, "texted others than planned")
+        _print_table(
+            (f"{len(case.texted)} text{'' if len(case.texted) == 1 else 's'}", case.invoice_id,
+             case.shows)
+            for case in INVOICES
+        )  # fmt: skip
+        print(f"   Sent {texted.total()} texts. The first one reads:")
+        print(f"   {self.world.twilio.messages[0].body}")
+        self.before = evidence.footprint(self.world)
+
+    def remind_again(self) -> None:
+        """Nobody is texted twice for one step of the schedule."""
+        _expect_equal(evidence.footprint(self.world), self.before, "somebody was texted twice")
+        print("   Sent nothing.")
+
+    def conclude(self) -> None:
+        """One payment request for each lease and due date; the two sides agree."""
+        at_paystack = evidence.months_at_paystack(self.world)
+        ours = Counter(row.key for row in evidence.billed(self.world))
+        _expect_equal(at_paystack, ours, "Paystack and LeaseUp disagree")
+        _expect_equal(set(at_paystack.values()), {1}, "a month has more than one payment request")
+        print(
+            f"Paystack has exactly one payment request for each lease and due date:"
+            f" {at_paystack.total()} of {len(ours)}."
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job, the op of it that takes the day, what to say before it and what to look at after."""
+
+    job: str
+    op: str
+    intro: str
+    look: Callable[[Demo], None]
+
+
+_CHECK = "check_upcoming_invoices"
+STEPS = [
+    Step("preview_upcoming_invoices", "preview_invoices", "what would be billed", Demo.preview),
+    Step(_CHECK, "plan_invoices", "bills it; one answer of Paystack gets lost", Demo.check),
+    Step(_CHECK, "plan_invoices", "once more", Demo.check_again),
+    Step("send_late_payment_reminders", "mark_overdue_invoices", "texts the late", Demo.remind),
+    Step("send_late_payment_reminders", "mark_overdue_invoices", "once more", Demo.remind_again),
+]
+
+
+def run(today: date) -> None:
+    """The whole demo. Raises Unexpected with the reason when it shows something else."""
+    print(f"LeaseUp's rent, billed on {today:%A, %d %B %Y}, on this machine alone.", flush=True)
+    with a_world() as world:
+        lay_out(world, today)
+        print(f"PostgreSQL with {len(LEASES)} leases to bill; stand-ins for Paystack and Twilio.")
+        world.paystack.faults.on_create(Fault.drop_after_accepting(), matching="lease-answer-lost")
+        demo = Demo(world, today)
+        for number, step in enumerate(STEPS, start=1):
+            print(f"\n{number}. {step.job}: {step.intro}", flush=True)
+            start = time.monotonic()
+            if not world.execute(step.job, {step.op: {"as_of": today.isoformat()}}):
+                raise Unexpected(f"{step.job} failed:\n\n{world.log_tail()}")
+            step.look(demo)
+            print(f"   ({time.monotonic() - start:.1f} s)")
+        print()
+        demo.conclude()
+
+
+def _expect_equal(found: object, wanted: object, otherwise: str) -> None:
+    if found != wanted:
+        raise Unexpected(f"{otherwise}:\n   found  {found}\n   wanted {wanted}")
+
+
+def _print_table(rows: Iterable[Sequence[Any]]) -> None:
+    known = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*known, strict=True)]
+    for row in known:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("     " + "  ".join(cells).rstrip())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, prog="leaseup_dagster.sandbox.demo")
+    parser.add_argument("--today", default="", help="YYYY-MM-DD, to see it on another day")
+    try:
+        run(resolve_as_of(parser.parse_args().today))
+    except Unexpected as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is left running.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

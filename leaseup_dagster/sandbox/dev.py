@@ -1,0 +1,131 @@
+"""`make dev`: the demo's world kept up, with Dagster's UI and daemon, until Ctrl-C.
+
+Some weeks of runs come first, so that the pages of the UI have something to show.
+"""
+
+import argparse
+import socket
+import sys
+import urllib.error
+import urllib.request
+from datetime import date, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from leaseup_dagster.as_of import resolve_as_of
+from leaseup_dagster.sandbox.scene import lay_out
+from leaseup_dagster.sandbox.world import World, a_world
+
+_WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: leaseup_dagster.definitions
+      location_name: leaseup_dagster
+"""
+
+_HELP = """
+Dagster's UI      {ui}
+Paystack's books  {paystack}/_sandbox/state
+Texts sent        {twilio}/_sandbox/messages
+Dagster's output  {log}
+
+In another shell, where the .env is this world's:
+
+  cd {work}
+  {python} -m leaseup_dagster.sandbox.add_tenant --name "Lindiwe Khumalo"
+  {dagster} job execute -m leaseup_dagster.definitions -j check_upcoming_invoices
+
+Ctrl-C stops everything and deletes it.
+"""
+
+_PAY_WHAT_IS_DUE = text(
+    """
+    UPDATE invoice SET status = 'PAID', "updatedAt" = timezone('UTC', now())
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    WHERE ledger.invoice_id = invoice.id AND invoice."dueDate" < :day AND status <> 'PAID'
+    RETURNING invoice."paystackId"
+    """
+)
+
+
+def run(port: int, weeks: int) -> None:
+    """Until told to stop, by KeyboardInterrupt. Raises RuntimeError when Dagster ends itself."""
+    ui = f"http://127.0.0.1:{port}"
+    with a_world() as world:
+        today = resolve_as_of("")
+        lay_out(world, today)
+        for week in range(weeks, 0, -1):
+            _a_day(world, today - timedelta(weeks=week))
+        workspace = world.folder / "workspace.yaml"
+        workspace.write_text(_WORKSPACE)
+        print("Starting Dagster …", flush=True)
+        where = ("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port))
+        dagster = world.dagster("dev", *where)
+        if world.children.wait(dagster, until=lambda: _answers(ui)) is None:
+            print(_instructions(world, ui), flush=True)
+            world.children.wait(dagster)
+        raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
+
+
+def _a_day(world: World, day: date) -> None:
+    """The day's bills; by then the tenants have paid what was due before."""
+    print(f"Billing as on {day} …", flush=True)
+    with world.engine.begin() as connection:
+        for code in connection.execute(_PAY_WHAT_IS_DUE, {"day": day}).scalars():
+            world.paystack.pay(code)
+    if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day.isoformat()}}):
+        raise RuntimeError(f"A run failed:\n\n{world.log_tail()}")
+
+
+def _answers(ui: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{ui}/server_info", timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _instructions(world: World, ui: str) -> str:
+    python = Path(sys.executable)
+    return _HELP.format(
+        ui=ui,
+        paystack=world.paystack.url,
+        twilio=world.twilio.url,
+        log=world.log,
+        work=world.working_directory,
+        python=python,
+        dagster=python.with_name("dagster"),
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--history", type=int, default=3, help="weeks of runs to begin with")
+    given = parser.parse_args()
+    if not _is_free(given.port):
+        print(f"Port {given.port} is in use. Choose another: make dev PORT=3001", file=sys.stderr)
+        return 1
+    try:
+        run(given.port, given.history)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is left running.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

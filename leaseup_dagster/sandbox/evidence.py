@@ -1,0 +1,80 @@
+"""What a world holds, read back from its database and its stand-ins; nothing from logs."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import text
+
+from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.planning import first_verdicts
+from leaseup_dagster.sandbox.world import World
+from leaseup_dagster.settings import TaskSettings
+
+_BILLED = text(
+    """
+    SELECT ledger.lease_id, ledger.due_date, ledger.amount_cents, ledger.request_code,
+           ledger.adopted
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    JOIN invoice ON invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
+    WHERE ledger.state = 'invoiced' ORDER BY ledger.due_date, ledger.lease_id
+    """
+)
+
+
+@dataclass(frozen=True)
+class Billed:
+    """An invoice in LeaseUp that our ledger and Paystack agree on."""
+
+    key: LedgerKey
+    amount_cents: int
+    request_code: str
+    adopted: bool
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """How much there is of everything a run could make. Equal before and after: made nothing."""
+
+    invoices: int
+    ledger_rows: int
+    payment_requests: int
+    customers: int
+    texts: int
+
+
+def footprint(world: World) -> Footprint:
+    with world.engine.connect() as connection:
+        invoices, ledger_rows = (
+            connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in ("invoice", "leaseup_dagster.invoice_ledger")
+        )
+    return Footprint(
+        invoices=invoices,
+        ledger_rows=ledger_rows,
+        payment_requests=len(world.paystack.payment_requests),
+        customers=len(world.paystack.customers),
+        texts=len(world.twilio.messages),
+    )
+
+
+def billed(world: World) -> list[Billed]:
+    """Every month that was billed, by due date."""
+    with world.engine.connect() as connection:
+        rows = connection.execute(_BILLED).all()
+    return [Billed(LedgerKey(row.due_date, row.lease_id), *row[2:]) for row in rows]
+
+
+def months_at_paystack(world: World) -> Counter[LedgerKey]:
+    """How many payment requests each month has that was billed by this product."""
+    said = (request.metadata for request in world.paystack.payment_requests if request.metadata)
+    return Counter(
+        LedgerKey(date.fromisoformat(about["due_date"]), about["lease_id"]) for about in said
+    )
+
+
+def verdicts(world: World, today: date) -> dict[str, str | None]:
+    """Lease → why it would be skipped today, or None where it would be billed."""
+    with world.engine.connect() as connection:
+        bill, skip = first_verdicts(connection, today, TaskSettings(), limit=1000)
+    return {verdict.key.lease_id: verdict.reason for verdict in (*bill, *skip)}
