@@ -1,15 +1,33 @@
 """SQL: tenants without a Paystack customer, the code found for one, and refusals remembered.
 
-A refused tenant is left alone until its data changes: the hash of what would be sent is kept,
+A refused tenant is left alone until its data change: the hash of what would be sent is kept,
 not the data.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    any_,
+    case,
+    delete,
+    func,
+    literal,
+    not_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from leaseup_dagster.customers.waves import TenantTable, Waiting
 from leaseup_dagster.database.leaseup import tenant, utc_now
 from leaseup_dagster.database.ledgers import customer_refusal as refusal
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
@@ -27,9 +45,74 @@ class Applicant:
     data_hash: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a tenant stands: with a customer, refused for its data as they are now, or neither."""
+
+    tenant_id: str
+    customer_code: str | None
+    refusal: str | None
+
+
 _data_hash = func.md5(
     func.concat_ws("\x1f", tenant.c.email, tenant.c.firstName, tenant.c.lastName, tenant.c.phone)
 )
+_with_refusal = tenant.outerjoin(refusal, refusal.c.tenant_id == tenant.c.id)
+# Only where there is a refusal: hashing a million tenants takes longer than finding them.
+_refused = case((refusal.c.tenant_id.is_not(None), refusal.c.data_hash == _data_hash), else_=False)
+_has_none = tenant.c.paystackCustomerId.is_(None)
+
+
+def waiting(connection: Connection, *, resting: Collection[str], limit: int) -> Waiting:
+    """Everybody without a customer, counted, and the first `limit` who neither rest nor are
+    refused. Reads the whole table: LeaseUp has no index that would help."""
+    # Refused before and not now: its data were corrected, so that it need not rest any longer.
+    corrected = refusal.c.tenant_id.is_not(None)
+    without = (
+        select(tenant.c.id, _refused.label("refused"), corrected.label("corrected"))
+        .select_from(_with_refusal)
+        .where(_has_none)
+        .cte("without")
+    )
+    free = not_(without.c.refused)
+    rests = and_(free, _among(without.c.id, resting), not_(without.c.corrected))
+    first = select(without.c.id).where(free, not_(rests)).order_by(without.c.id).limit(limit)
+    row = connection.execute(
+        select(
+            func.count().filter(free),
+            func.count().filter(without.c.refused),
+            func.count().filter(rests),
+            func.array(first.scalar_subquery()),
+        ).select_from(without)
+    ).one()
+    return Waiting(total=row[0], refused=row[1], resting=row[2], tenant_ids=tuple(row[3]))
+
+
+def fingerprint(connection: Connection, tenant_ids: Sequence[str]) -> str:
+    """Of the tenants and their data: another one when any of them changes."""
+    chosen = select(tenant.c.id, _data_hash).where(_among(tenant.c.id, tenant_ids))
+    rows = connection.execute(chosen.order_by(tenant.c.id))
+    return hashlib.sha256("\n".join(f"{row[0]} {row[1]}" for row in rows).encode()).hexdigest()
+
+
+# The counters are cumulative, kept for every session, and up to 10 s late.
+_TABLE = text(
+    """
+    SELECT pg_relation_size('tenant') AS bytes,
+           CASE WHEN current_setting('track_counts')::boolean THEN (
+               SELECT sum(pg_stat_get_tuples_inserted(watched)
+                        + pg_stat_get_tuples_updated(watched)
+                        + pg_stat_get_tuples_deleted(watched))::bigint
+               FROM unnest(ARRAY['tenant'::regclass,
+                                 'leaseup_dagster.customer_refusal'::regclass]) AS watched
+           ) END AS changes
+    """
+)
+
+
+def tenant_table(connection: Connection) -> TenantTable:
+    """How large the table is, and how often it was written to; reads none of it."""
+    return TenantTable(**connection.execute(_TABLE).mappings().one())
 
 
 def tenants_of_planned_invoices(connection: Connection) -> list[str]:
@@ -37,34 +120,69 @@ def tenants_of_planned_invoices(connection: Connection) -> list[str]:
     planned = select(ledger.c.tenant_id).where(ledger.c.state == "planned")
     return list(
         connection.execute(
-            select(tenant.c.id).where(_missing(retry_refused=False), tenant.c.id.in_(planned))
+            select(tenant.c.id)
+            .select_from(_with_refusal)
+            .where(_has_none, not_(_refused), tenant.c.id.in_(planned))
             .order_by(tenant.c.id)
         ).scalars()
-    )  # fmt: skip
+    )
 
 
-def applicants(
-    connection: Connection, tenant_ids: Sequence[str], *, retry_refused: bool
-) -> list[Applicant]:
-    """Those of the tenants that still have no customer, with what Paystack asks for."""
+def tenants_to_register(
+    connection: Connection, tenant_ids: Sequence[str], limit: int
+) -> tuple[str, ...]:
+    """Those of the tenants (all, if none is named) who have no customer and are not refused."""
+    if not tenant_ids:
+        return waiting(connection, resting=(), limit=limit).tenant_ids
+    found = connection.execute(
+        select(tenant.c.id)
+        .select_from(_with_refusal)
+        .where(_has_none, not_(_refused), _among(tenant.c.id, tenant_ids))
+        .order_by(tenant.c.id)
+        .limit(limit)
+    )
+    return tuple(found.scalars())
+
+
+def unknown(connection: Connection, tenant_ids: Sequence[str]) -> list[str]:
+    """Those of the ids that no tenant has, in order."""
+    known = connection.execute(select(tenant.c.id).where(_among(tenant.c.id, tenant_ids)))
+    return sorted(set(tenant_ids) - set(known.scalars()))
+
+
+def applicants(connection: Connection, tenant_ids: Sequence[str]) -> list[Applicant]:
+    """Those of the tenants who still are to be registered, with what Paystack asks for."""
     rows = connection.execute(
         select(
             tenant.c.id, tenant.c.email, tenant.c.firstName, tenant.c.lastName, tenant.c.phone,
             _data_hash,
         )
-        .where(_missing(retry_refused=retry_refused), tenant.c.id.in_(tenant_ids))
+        .select_from(_with_refusal)
+        .where(_has_none, not_(_refused), _among(tenant.c.id, tenant_ids))
         .order_by(tenant.c.id)
     )  # fmt: skip
     return [Applicant(*row) for row in rows]
 
 
-def store_customer(connection: Connection, tenant_id: str, customer_code: str) -> None:
-    """Keep the code, unless the tenant has one by now."""
-    connection.execute(
+def standings(connection: Connection, tenant_ids: Sequence[str]) -> list[Standing]:
+    """How each of the tenants stands, in order; one that was deleted is left out."""
+    rows = connection.execute(
+        select(tenant.c.id, tenant.c.paystackCustomerId, case((_refused, refusal.c.error)))
+        .select_from(_with_refusal)
+        .where(_among(tenant.c.id, tenant_ids))
+        .order_by(tenant.c.id)
+    )
+    return [Standing(*row) for row in rows]
+
+
+def store_customer(connection: Connection, applicant: Applicant, customer_code: str) -> bool:
+    """Keep the code, unless the tenant has one by now, or another e-mail address than was sent."""
+    stored = connection.execute(
         update(tenant)
-        .where(tenant.c.id == tenant_id, tenant.c.paystackCustomerId.is_(None))
+        .where(tenant.c.id == applicant.tenant_id, _has_none, tenant.c.email == applicant.email)
         .values(paystackCustomerId=customer_code, updatedAt=utc_now)
     )
+    return stored.rowcount == 1
 
 
 def remember_refusal(connection: Connection, applicant: Applicant, error: str) -> None:
@@ -85,21 +203,12 @@ def remember_refusal(connection: Connection, applicant: Applicant, error: str) -
     )
 
 
-def refusals(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, str]:
-    """Tenant id → why Paystack refused it, for those whose data have not changed since."""
-    rows = connection.execute(
-        select(refusal.c.tenant_id, refusal.c.error)
-        .join(tenant, tenant.c.id == refusal.c.tenant_id)
-        .where(refusal.c.tenant_id.in_(tenant_ids), refusal.c.data_hash == _data_hash)
-    )
-    return {tenant_id: error for tenant_id, error in rows}
+def forget_refusals(connection: Connection, tenant_ids: Sequence[str]) -> None:
+    """Let the tenants (all, if none is named) be tried again: a person asked for it."""
+    chosen = _among(refusal.c.tenant_id, tenant_ids) if tenant_ids else true()
+    connection.execute(delete(refusal).where(chosen))
 
 
-def _missing(*, retry_refused: bool) -> ColumnElement[bool]:
-    without = tenant.c.paystackCustomerId.is_(None)
-    if retry_refused:
-        return without
-    refused = select(refusal.c.tenant_id).where(
-        refusal.c.tenant_id == tenant.c.id, refusal.c.data_hash == _data_hash
-    )
-    return and_(without, ~refused.exists())
+def _among(column: ColumnElement[str], tenant_ids: Collection[str]) -> ColumnElement[bool]:
+    # One array, not a parameter for each: a run may have thousands.
+    return column == any_(literal(list(tenant_ids), ARRAY(Text)))

@@ -1,26 +1,99 @@
 """The steps that register tenants at Paystack, as Dagster sees them."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.customers import missing
+from leaseup_dagster.customers import missing, report
 from leaseup_dagster.customers.registration import Kind, Outcome, Registration
+from leaseup_dagster.customers.report import CustomerBatch, CustomerReport
+from leaseup_dagster.customers.waves import Waiting
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
+from leaseup_dagster.tables import table
+
+MAX_PER_RUN = 20_000
+"""More tenants than Paystack's quota lets one run register; the sensor goes on with the rest."""
 
 
-@dataclass(frozen=True)
-class CustomerReport:
-    """How many tenants got a customer, and why others did not, by tenant id."""
+class TenantsConfig(dg.Config):
+    """Whom create_paystack_customers registers."""
 
-    registered: int
-    refused: tuple[tuple[str, str], ...]
-    failed: tuple[tuple[str, str], ...]
+    tenant_ids: list[str] = Field(
+        [], description="Ids of tenants in LeaseUp; empty: every tenant without a customer."
+    )
+    retry_refused: bool = Field(
+        False, description="Try tenants again whom Paystack refused, with the same data."
+    )
+
+
+@dg.op(
+    out=dg.DynamicOut(CustomerBatch),
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Finds tenants without a Paystack customer, and cuts them into batches. Who was"
+    " refused is left out until its data change, or retry_refused asks for it.",
+)
+def find_tenants_without_customer(
+    context: dg.OpExecutionContext,
+    config: TenantsConfig,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> Iterator[dg.DynamicOutput[CustomerBatch]]:
+    with engine.begin() as connection:
+        unknown = missing.unknown(connection, config.tenant_ids)
+        if config.retry_refused:
+            missing.forget_refusals(connection, config.tenant_ids)
+        found = missing.tenants_to_register(connection, config.tenant_ids, MAX_PER_RUN)
+    _tell_unknown(context, unknown, of=len(set(config.tenant_ids)))
+    context.log.info(f"Found {len(found)} tenants without a Paystack customer")
+    for batch in report.cut(found, tasks.batch_size):
+        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Makes the Paystack customer of every tenant of the batch, or finds it there; one"
+    " bad tenant stops no other. Only what failed is tried again.",
+)
+def create_customers(
+    context: dg.OpExecutionContext,
+    batch: CustomerBatch,
+    engine: dg.ResourceParam[Engine],
+    paystack: dg.ResourceParam[PaystackClient],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> CustomerReport:
+    outcomes = Registration(engine, paystack).register_all(
+        batch.tenant_ids,
+        width=tasks.batch_size,
+        seconds=seconds_left(context, tasks.taking_seconds),
+    )
+    done = _report(context, engine, batch.tenant_ids, outcomes)
+    context.log.info(f"Batch {batch.number} of {batch.of}: {done.registered} registered")
+    return done
+
+
+@dg.op(
+    description="Says who got a customer, who was refused or failed, and what to do. Fails the run"
+    " for those; a refusal is told once, because it is not tried again with the same data.",
+)
+def report_customers(
+    context: dg.OpExecutionContext, reports: list[CustomerReport], engine: dg.ResourceParam[Engine]
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    done = CustomerReport.together(reports)
+    with engine.connect() as connection:
+        waiting = missing.waiting(connection, resting=(), limit=0)
+    metadata = _metadata(done, waiting)
+    # Yielded, not logged: an event that an op logs is lost when the op raises.
+    yield dg.AssetMaterialization("paystack_customers", metadata=metadata)
+    if done.refused or done.failed:
+        raise dg.Failure(report.in_words(done), metadata=metadata, allow_retries=False)
+    yield dg.Output(None, metadata=metadata)
 
 
 @dg.op(
@@ -36,35 +109,55 @@ def register_planned_customers(
 ) -> CustomerReport:
     with engine.connect() as connection:
         tenant_ids = missing.tenants_of_planned_invoices(connection)
+    seconds = seconds_left(context, tasks.taking_seconds)
     outcomes = Registration(engine, paystack).register_all(
-        tenant_ids, width=tasks.batch_size, seconds=seconds_left(context, tasks.taking_seconds)
+        tenant_ids, width=tasks.batch_size, seconds=seconds
     )
-    return _report(context, outcomes)
+    rejected = next((o.why for o in outcomes if o.kind is Kind.KEY_REJECTED), None)
+    if rejected:
+        raise dg.Failure(rejected, allow_retries=False)
+    return _report(context, engine, tenant_ids, outcomes)
 
 
-def _report(context: dg.OpExecutionContext, outcomes: list[Outcome]) -> CustomerReport:
+def _report(
+    context: dg.OpExecutionContext,
+    engine: Engine,
+    tenant_ids: Sequence[str],
+    outcomes: Sequence[Outcome],
+) -> CustomerReport:
     """Raises, to be tried again, while a retry may help and is left."""
     kinds = Counter(outcome.kind for outcome in outcomes)
-    if kinds[Kind.KEY_REJECTED]:
-        why = next(o.why for o in outcomes if o.kind is Kind.KEY_REJECTED)
-        raise dg.Failure(why, allow_retries=False)
-    for outcome in outcomes:
-        if outcome.why:
-            context.log.warning(
-                f"No Paystack customer for tenant: tenant_id={outcome.tenant_id}: {outcome.why}"
-            )
+    lines = [
+        f"No Paystack customer ID found for tenant: tenant_id={o.tenant_id}: {o.why}"
+        for o in outcomes
+        if o.why
+    ]
+    if lines:  # one event for all: each costs Dagster's storage as much as a request
+        context.log.warning("\n".join(lines))
     if kinds[Kind.FAILED] and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"{kinds[Kind.FAILED]} of {len(outcomes)} tenants to be tried again")
-    report = CustomerReport(
-        registered=kinds[Kind.REGISTERED],
-        refused=_with_reason(outcomes, Kind.REFUSED),
-        failed=_with_reason(outcomes, Kind.FAILED),
-    )
-    context.add_output_metadata(
-        {kind.value: kinds[kind] for kind in Kind if kind is not Kind.STOPPED}
-    )
-    return report
+        raise RuntimeError(f"To be tried again: {kinds[Kind.FAILED]} of {len(outcomes)} tenants")
+    with engine.connect() as connection:
+        done = CustomerReport.of(missing.standings(connection, tenant_ids), outcomes)
+    context.add_output_metadata(done.counts())
+    return done
 
 
-def _with_reason(outcomes: list[Outcome], kind: Kind) -> tuple[tuple[str, str], ...]:
-    return tuple((o.tenant_id, o.why or "") for o in outcomes if o.kind is kind)
+def _metadata(done: CustomerReport, waiting: Waiting) -> dict[str, Any]:
+    return {
+        **done.counts(),
+        "still without a customer": waiting.total,
+        "refused until their data change": waiting.refused,
+        "customers": table(report.REGISTERED_COLUMNS, done.customers),
+        "refused tenants": table(report.PROBLEM_COLUMNS, report.refused_rows(done)),
+        "failed tenants": table(report.PROBLEM_COLUMNS, report.failed_rows(done)),
+    }
+
+
+def _tell_unknown(context: dg.OpExecutionContext, unknown: Sequence[str], *, of: int) -> None:
+    """One that was deleted after the sensor saw it is no failure; nothing but typing errors is."""
+    if not unknown:
+        return
+    message = f"There is no tenant {', '.join(unknown[:10])} in LeaseUp"
+    if len(unknown) == of:
+        raise dg.Failure(f"{message}. Copy the id from its page.", allow_retries=False)
+    context.log.warning(f"{message}: left out")

@@ -4,27 +4,34 @@ Paystack answers a known e-mail address with the existing customer, so that aski
 harmless: after a crash it is simply asked again.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pydantic import ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.customers import missing
+from leaseup_dagster.customers.addresses import what_is_wrong
 from leaseup_dagster.customers.missing import Applicant
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, NotSent, PaystackError, Refused
-from leaseup_dagster.paystack.models import NewCustomer
+from leaseup_dagster.paystack.models import Customer, NewCustomer, normal_email
+from leaseup_dagster.sms.phone_numbers import PhoneProblem, to_e164
 from leaseup_dagster.stopping import in_flight
+
+_ABOUT_THE_TENANT = (400, 422)
+"""Statuses that judge what was sent. Any other 4xx is about the key or the address: a tenant
+must not be remembered for that."""
 
 
 class Kind(Enum):
     """What became of one tenant."""
 
     REGISTERED = "registered"
+    OVERTAKEN = "overtaken"  # registered by somebody else, or changed, meanwhile
     REFUSED = "refused"  # until its data change
+    NOT_ALLOWED = "not allowed"  # whoever the tenant is; not remembered
     FAILED = "failed"  # worth another try
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
@@ -35,6 +42,11 @@ class Outcome:
     tenant_id: str
     kind: Kind
     why: str | None = None
+    customer_code: str | None = None
+
+
+class _SomebodyElse(Exception):
+    """Paystack answered with a customer of another e-mail address."""
 
 
 @dataclass(frozen=True)
@@ -45,43 +57,106 @@ class Registration:
     paystack: PaystackClient
 
     def register_all(
-        self, tenant_ids: Sequence[str], *, width: int, seconds: float, retry_refused: bool = False
+        self, tenant_ids: Sequence[str], *, width: int, seconds: float
     ) -> list[Outcome]:
-        """Those of the tenants that need it, `width` at once; one bad tenant stops no other."""
-        with self.engine.connect() as connection:
-            todo = missing.applicants(connection, tenant_ids, retry_refused=retry_refused)
-        stop = self.paystack.stop
-        return in_flight(self.register, todo, width=width, stop=stop, seconds=seconds)
+        """Those of the tenants that need it, `width` at once, for so many seconds.
 
-    def register(self, applicant: Applicant) -> Outcome:
-        """One tenant. Never raises."""
+        One bad tenant stops no other. Tenants without an outcome were left as they are.
+        """
+        if seconds <= 0:
+            return []
+        with self.engine.connect() as connection:
+            todo = missing.applicants(connection, tenant_ids)
+        stop = self.paystack.stop
+        done = in_flight(self.register, _by_email(todo), width=width, stop=stop, seconds=seconds)
+        return [outcome for outcomes in done for outcome in outcomes]
+
+    def register(self, sharing: Sequence[Applicant]) -> list[Outcome]:
+        """Tenants of one e-mail address, one after the other. Never raises.
+
+        Whatever Paystack would do with two requests at once, all get the same customer.
+        """
+        outcomes: list[Outcome] = []
+        for applicant in sharing:
+            known = next((o.customer_code for o in outcomes if o.customer_code), None)
+            outcomes.append(self._safely(applicant, known))
+        return outcomes
+
+    def _safely(self, applicant: Applicant, known: str | None) -> Outcome:
         tenant_id = applicant.tenant_id
         try:
-            customer = self.paystack.create_customer(_request(applicant))
-            with self.engine.begin() as connection:
-                missing.store_customer(connection, tenant_id, customer.customer_code)
-        except KeyRejected as error:
-            return Outcome(tenant_id, Kind.KEY_REJECTED, str(error))
+            return self._register(applicant, known)
         except NotSent:
             return Outcome(tenant_id, Kind.STOPPED)
-        except (Refused, ValidationError) as error:
-            why = str(error) if isinstance(error, Refused) else "its e-mail address is malformed"
-            with self.engine.begin() as connection:
-                missing.remember_refusal(connection, applicant, why)
-            return Outcome(tenant_id, Kind.REFUSED, why)
-        except (PaystackError, DBAPIError) as error:
-            paystacks = isinstance(error, PaystackError)
-            return Outcome(
-                tenant_id, Kind.FAILED, str(error) if paystacks else type(error).__name__
-            )
-        return Outcome(tenant_id, Kind.REGISTERED)
+        except PaystackError as error:
+            return Outcome(tenant_id, _kind_of(error), _anonymous(error, applicant))
+        except _SomebodyElse as error:
+            return Outcome(tenant_id, Kind.NOT_ALLOWED, str(error.__doc__))
+        except Exception as error:  # the row's own data must not reach a log with the message
+            return Outcome(tenant_id, Kind.FAILED, type(error).__name__)
+
+    def _register(self, applicant: Applicant, known: str | None) -> Outcome:
+        wrong = what_is_wrong(applicant.email)
+        if wrong:
+            return self._refuse(applicant, f"its e-mail address is malformed: {wrong}")
+        try:
+            code = known or self._customer_of(applicant).customer_code
+        except Refused as error:
+            if error.status not in _ABOUT_THE_TENANT:
+                raise
+            return self._refuse(applicant, _anonymous(error, applicant))
+        with self.engine.begin() as connection:
+            stored = missing.store_customer(connection, applicant, code)
+        kind = Kind.REGISTERED if stored else Kind.OVERTAKEN
+        return Outcome(applicant.tenant_id, kind, customer_code=code)
+
+    def _customer_of(self, applicant: Applicant) -> Customer:
+        try:
+            customer = self.paystack.create_customer(_request(applicant))
+        except Refused as error:
+            # Not how Paystack answers today, as far as is known; nowhere promised either.
+            if error.status != 409 and "already exist" not in error.message.lower():
+                raise
+            customer = self.paystack.fetch_customer(applicant.email)
+        if customer.email and normal_email(customer.email) != normal_email(applicant.email):
+            raise _SomebodyElse
+        return customer
+
+    def _refuse(self, applicant: Applicant, why: str) -> Outcome:
+        with self.engine.begin() as connection:
+            missing.remember_refusal(connection, applicant, why)
+        return Outcome(applicant.tenant_id, Kind.REFUSED, why)
+
+
+def _kind_of(error: PaystackError) -> Kind:
+    if isinstance(error, KeyRejected):
+        return Kind.KEY_REJECTED
+    return Kind.NOT_ALLOWED if isinstance(error, Refused) else Kind.FAILED
+
+
+def _by_email(todo: Iterable[Applicant]) -> list[list[Applicant]]:
+    groups: dict[str, list[Applicant]] = {}
+    for applicant in todo:
+        groups.setdefault(normal_email(applicant.email), []).append(applicant)
+    return list(groups.values())
 
 
 def _request(applicant: Applicant) -> NewCustomer:
+    phone = to_e164(applicant.phone)
     return NewCustomer(
         email=applicant.email,
         first_name=applicant.first_name,
         last_name=applicant.last_name,
-        phone=applicant.phone,
+        # One that cannot be read is left out: a customer is found by its e-mail address.
+        phone=None if isinstance(phone, PhoneProblem) else phone,
         metadata={"tenant_id": applicant.tenant_id, "source": "leaseup"},
     )
+
+
+def _anonymous(error: PaystackError, applicant: Applicant) -> str:
+    """What Paystack says, without the tenant's names; the rest the error has left out itself."""
+    said = str(error)
+    for name in (applicant.first_name, applicant.last_name):
+        if len(name.strip()) > 1:
+            said = re.sub(rf"\b{re.escape(name.strip())}\b", "[name]", said, flags=re.IGNORECASE)
+    return said

@@ -1,4 +1,4 @@
-"""A ladder of customer fixtures: tenants, the protocol on them, and a daemon that runs the sensor."""
+"""A ladder of customer fixtures: tenants, the protocol on them, a daemon that runs the sensor."""
 
 import multiprocessing
 import os

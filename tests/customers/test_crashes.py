@@ -1,5 +1,7 @@
 """A run is killed at each step; the next one leaves every tenant with one customer."""
 
+import os
+import signal
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -97,3 +99,20 @@ def test_killed_before_a_refusal_is_remembered(
     assert not run(JOB).success, "the refusal was told to nobody yet"
     assert run(JOB).success
     assert paystack.requests == []
+
+
+def test_told_to_stop_it_records_what_is_under_way_and_asks_no_more(
+    start: Start, tenants: Tenants, codes: Codes, paystack: PaystackStandIn
+) -> None:
+    tenants(60)
+    silence = paystack.faults.on("POST /customer", Fault.hang_after_accepting(), times=None)
+    child = start()
+    until(lambda: len(paystack.requests) == 10)
+
+    os.kill(int(child.pid or 0), signal.SIGTERM)
+    silence.release()
+    child.join(30)
+
+    assert child.exitcode not in (None, 0)
+    assert len(paystack.requests) <= 20, "ten were under way, and no batch came after them"
+    assert len([code for code in codes().values() if code]) == len(paystack.customers)

@@ -71,7 +71,11 @@ def test_one_that_fails_to_the_end_is_reported_and_fails_the_run(
 
     assert not result.success
     assert f"Paystack API error 500: An error occurred: tenant_id={bad}." in failure_of(result)
-    assert (report["registered"], report["failed"], report["still without a customer"]) == (24, 1, 1)
+    assert (report["registered"], report["failed"], report["still without a customer"]) == (
+        24,
+        1,
+        1,
+    )
     assert report["failed tenants"].records[0].data["tenant"] == bad
     assert attempts(paystack, bad) == 4
 
@@ -117,9 +121,7 @@ def test_a_person_can_ask_for_the_refused_again(
     assert None not in codes().values()
 
 
-def test_only_the_tenants_named_are_registered(
-    run: Run, tenants: Tenants, codes: Codes
-) -> None:
+def test_only_the_tenants_named_are_registered(run: Run, tenants: Tenants, codes: Codes) -> None:
     chosen, *others = tenants(3)
 
     assert run(JOB, {FIND: {"tenant_ids": [chosen, "deleted-meanwhile"]}}).success
@@ -161,9 +163,9 @@ def test_nothing_personal_is_in_any_event_of_a_run_that_goes_wrong(
     run: Run, tenants: Tenants, instance: dg.DagsterInstance, paystack: PaystackStandIn
 ) -> None:
     person = {"email": "thandi.nkosi@example.com", "firstName": "Thandi", "lastName": "Nkosi"}
-    tenants(**person, phone="082 999 1234")
+    tenants(**person, phone="082 456 1234")
     tenants(email="sipho khumalo@example.com", firstName="Sipho", lastName="Khumalo")
-    said = "Thandi Nkosi <thandi.nkosi@example.com> 082 999 1234 is barred"
+    said = "Thandi Nkosi <thandi.nkosi@example.com> 082 456 1234 is barred"
     paystack.faults.on(CREATE, Fault.refuse(400, said))
 
     result = run(JOB)
@@ -171,7 +173,7 @@ def test_nothing_personal_is_in_any_event_of_a_run_that_goes_wrong(
     logged = "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
     stored = str(instance.get_run_by_id(result.run_id)) + logged + failure_of(result)
     assert "is barred" in stored
-    for secret in ("Thandi", "Nkosi", "example.com,", "@example", "999", "Sipho", "sk_test"):
+    for secret in ("Thandi", "Nkosi", "example.com", "456 1234", "824561234", "Sipho", "sk_test"):
         assert secret not in stored
 
 

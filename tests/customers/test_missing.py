@@ -48,6 +48,16 @@ def test_a_refused_tenant_waits_again_when_any_of_its_data_change(
         assert missing.tenants_to_register(connection, [tenant], 1) == (tenant,)
 
 
+def test_a_corrected_tenant_need_not_rest(connection: Connection, tenants: Tenants) -> None:
+    (tenant,) = tenants()
+    before = missing.fingerprint(connection, [tenant])
+    refuse(connection, tenant)
+    change(connection, tenant, email="corrected@example.com")
+
+    assert missing.waiting(connection, resting={tenant}, limit=1).tenant_ids == (tenant,)
+    assert missing.fingerprint(connection, [tenant]) != before
+
+
 def test_a_person_can_let_one_refusal_be_forgotten_or_all(
     connection: Connection, tenants: Tenants
 ) -> None:

@@ -36,7 +36,7 @@ def test_a_reason_that_holds_for_many_is_said_once() -> None:
 
     said = report.in_words(CustomerReport.together([NOTHING, CustomerReport((), (), failed, 2)]))
 
-    assert said.startswith("40 tenants got no Paystack customer.")
+    assert said.startswith("Tenants that got no Paystack customer: 40.")
     assert said.count("Paystack API error 500") == 1
     assert "tenant-9 and 30 more" in said
 

@@ -6,6 +6,11 @@ from multiprocessing.process import BaseProcess
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.customers.jobs import (
@@ -99,7 +104,12 @@ def test_a_run_that_waits_in_the_queue_is_waited_for(
     daemon: Daemon, tenants: Tenants, instance: dg.DagsterInstance
 ) -> None:
     tenants()
-    instance.create_run_for_job(create_paystack_customers, status=dg.DagsterRunStatus.QUEUED)
+    here = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+    instance.create_run_for_job(
+        create_paystack_customers,
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=RemoteJobOrigin(here, JOB),
+    )
 
     assert "is at work" in str(daemon.tick(later(hours=5)))
 
@@ -111,7 +121,7 @@ def test_one_failing_tenant_among_25_rests_and_nobody_waits_for_it(
     paystack.faults.on(CREATE, Fault.status(500), matching=f'"{bad}"', times=None)
     assert not succeeded(daemon.tick_and_run())
 
-    assert "1 tenants could not be registered" in str(daemon.tick())
+    assert "could not be registered: 1;" in str(daemon.tick())
     new = tenants()
     assert succeeded(daemon.tick_and_run())
     assert [tenant for tenant, code in codes().items() if code is None] == [bad]
@@ -139,7 +149,7 @@ def test_in_an_outage_one_wave_fails_and_the_others_wait(
     assert not succeeded(daemon.tick_and_run())
     tenants(5)
 
-    assert f"{OUTAGE} tenants could not be registered" in str(daemon.tick())
+    assert f"could not be registered: {OUTAGE};" in str(daemon.tick())
     settings.setenv("PAYSTACK_SECRET_KEY", "sk_test_sandbox")
     assert len(asked_for(daemon.tick(later(minutes=16)))) == OUTAGE + 5
 
@@ -161,7 +171,7 @@ def test_a_refused_tenant_is_left_alone_until_its_data_change(
 ) -> None:
     (bad,) = tenants(email="thandi@")
     assert not succeeded(daemon.tick_and_run())
-    assert "except 1 that were refused" in str(daemon.tick(later(hours=5)))
+    assert "who were refused: 1." in str(daemon.tick(later(hours=5)))
 
     connection.execute(text("UPDATE tenant SET email = 'thandi@example.com'"))
 

@@ -13,9 +13,9 @@ from leaseup_dagster.customers.waves import (
     Pause,
     TenantTable,
     Waiting,
-    Wave,
-    next_wave,
     nothing_new,
+    pause,
+    run_key,
 )
 
 NOW = datetime(2026, 11, 24, 5, 1, tzinfo=timezone.utc)
@@ -25,26 +25,21 @@ FAILED = FailedWave(NOW - timedelta(minutes=5), ("a", "b"))
 
 
 def paused(waiting: Waiting, table: TenantTable = LARGE, *failed: FailedWave) -> Pause:
-    decided = next_wave(waiting, failed, table, NOW)
-    assert isinstance(decided, Pause)
-    return decided
-
-
-def wave(*tenant_ids: str, now: datetime = NOW) -> Wave:
-    waiting = Waiting(len(tenant_ids), 0, 0, tenant_ids)
-    decided = next_wave(waiting, [], LARGE, now)
-    assert isinstance(decided, Wave)
+    decided = pause(waiting, failed, table, NOW)
+    assert decided is not None
     return decided
 
 
 def test_tenants_who_wait_are_sent() -> None:
-    assert wave("a", "b").tenant_ids == ("a", "b")
+    assert pause(Waiting(2, 0, 0, ("a", "b")), [], LARGE, NOW) is None
 
 
-def test_the_same_tenants_have_one_key_until_they_have_rested() -> None:
-    assert wave("a").run_key == wave("a", now=NOW + timedelta(seconds=30)).run_key
-    assert wave("a").run_key != wave("a", now=NOW + REST).run_key
-    assert wave("a").run_key != wave("b").run_key
+def test_the_same_tenants_have_one_key_until_they_have_rested_or_changed() -> None:
+    key = run_key(["a"], "fingerprint", NOW)
+
+    assert key == run_key(["a"], "fingerprint", NOW + timedelta(seconds=30))
+    assert key != run_key(["a"], "fingerprint", NOW + REST)
+    assert key != run_key(["a"], "another", NOW)
 
 
 def test_with_nobody_to_send_it_says_that_all_have_a_customer() -> None:
@@ -52,21 +47,18 @@ def test_with_nobody_to_send_it_says_that_all_have_a_customer() -> None:
 
 
 def test_the_refused_are_counted_and_not_sent() -> None:
-    assert "except 3 that were refused" in paused(Waiting(0, 3, 0, ())).why
+    assert "who were refused: 3" in paused(Waiting(0, 3, 0, ())).why
 
 
 def test_who_failed_rests_and_is_told_when_it_ends() -> None:
     why = paused(Waiting(2, 0, 2, ()), LARGE, FAILED).why
 
-    assert why.startswith("2 tenants could not be registered")
+    assert why.startswith("Tenants that could not be registered: 2;")
     assert "07:11 in Johannesburg" in why
 
 
 def test_nobody_waits_for_the_few_who_rest() -> None:
-    decided = next_wave(Waiting(3, 0, 2, ("c",)), [FAILED], LARGE, NOW)
-
-    assert isinstance(decided, Wave)
-    assert decided.tenant_ids == ("c",)
+    assert pause(Waiting(3, 0, 2, ("c",)), [FAILED], LARGE, NOW) is None
 
 
 def test_when_very_many_rest_all_wait() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from leaseup_dagster.reminders.fuse import IN_A_ROW
 from leaseup_dagster.reminders.keys import Kind
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import SEND
@@ -181,8 +182,13 @@ def test_killed_in_the_middle_of_many(late, chase: Chase, twilio, connection, ki
     five_minutes_pass(connection)
     chase(day(5))
 
-    assert sorted(m.to for m in twilio.messages) == sorted(late.number for late in made)
-    assert set(states(connection)) == {"sent"}
+    texted = [message.to for message in twilio.messages]
+    silent = {one.number for one in made} - set(texted)
+    assert len(texted) == len(set(texted))
+    # At most the others that were under way: marked, and not known to have been sent.
+    assert len(silent) <= IN_A_ROW - 1
+    assert states(connection).count("unknown") == len(silent)
+    assert states(connection).count("sent") == len(texted)
 
 
 def test_told_to_stop_what_is_under_way_is_recorded_and_nothing_more_leaves(

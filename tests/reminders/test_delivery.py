@@ -112,16 +112,17 @@ def test_who_moves_in_with_the_same_number_gets_no_second_text(
     assert len(twilio.messages) == 1
 
 
-@pytest.mark.parametrize("phone", ["011 555 1234", "n/a", "082 123 4567 / 083 765 4321"])
-def test_a_bad_number_fails_alone_and_is_named_by_tenant(late, chase, twilio, phone) -> None:
-    bad: Late = late(phone=phone)
+def test_a_bad_number_fails_alone_and_is_named_by_tenant(late, chase, twilio) -> None:
+    phones = ("011 555 1234", "n/a", "082 123 4567 / 083 765 4321")
+    bad = {late(phone=phone).tenant_id for phone in phones}
     late()
 
     results = chase(day(4))
 
-    assert kinds(results) == [Kind.NO_MOBILE, Kind.TEXTED]
-    assert results[0].tenant_ids == (bad.tenant_id,)
-    assert phone not in repr(results)
+    skipped = [result for result in results if result.kind is Kind.NO_MOBILE]
+    assert {tenant_id for result in skipped for tenant_id in result.tenant_ids} == bad
+    assert kinds(results).count(Kind.TEXTED) == 1
+    assert not any(phone in repr(results) for phone in phones)
 
 
 def test_a_foreign_mobile_is_texted(late, chase, twilio) -> None:

@@ -1,0 +1,112 @@
+"""What a person launches, and what goes by itself: the backfill of customers and its sensor."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from leaseup_dagster.customers import missing, waves
+from leaseup_dagster.customers.ops import (
+    create_customers,
+    find_tenants_without_customer,
+    report_customers,
+)
+from leaseup_dagster.customers.waves import FailedWave
+
+_UNFINISHED = [
+    # Not NOT_STARTED: the daemon goes on with such a run itself, when it is asked for again.
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+LONGEST_RUN = timedelta(hours=1)
+"""A run that began longer ago lost its process: `dagster.yaml` lets none live longer."""
+
+
+@dg.job(
+    description="Makes a Paystack customer for every tenant without one, or for those in"
+    " `tenant_ids`. Safe to launch at any time: who has one is left alone, and Paystack answers a"
+    " known e-mail address with its customer. New tenants are found by tenants_without_customer.",
+    tags={"dagster/max_runtime": "300", "leaseup/exclusive": "create_paystack_customers"},
+)
+def create_paystack_customers() -> None:
+    report_customers(find_tenants_without_customer().map(create_customers).collect())
+
+
+@dg.sensor(
+    job=create_paystack_customers,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks twice a minute for tenants without a Paystack customer, and has them made:"
+    f" {waves.WAVE} at a time, one run after the other. Tenants of a failed run rest for"
+    f" {waves.REST.seconds // 60} minutes.",
+)
+def tenants_without_customer(
+    context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
+) -> dg.RunRequest | dg.SkipReason:
+    return look(context, engine, now=datetime.now(tz=timezone.utc))
+
+
+def look(
+    context: dg.SensorEvaluationContext, engine: Engine, *, now: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """What the sensor does at `now`. The cursor only saves work: losing it loses nobody."""
+    at_work = _run_at_work(context.instance, now)
+    if at_work:
+        return dg.SkipReason(f"Run {at_work} is at work; whoever is left comes after it.")
+    with engine.connect() as connection:
+        # Read before the tenants: what is written in between is seen twice, never missed.
+        table = missing.tenant_table(connection)
+        known = waves.nothing_new(context.cursor, table, now)
+        if known:
+            return dg.SkipReason(known)
+        failed = _failed_waves(context.instance, now)
+        resting = {tenant_id for wave in failed for tenant_id in wave.tenant_ids}
+        waiting = missing.waiting(connection, resting=resting, limit=waves.WAVE)
+        pause = waves.pause(waiting, failed, table, now)
+        if pause:
+            context.update_cursor(pause.cursor)
+            return dg.SkipReason(pause.why)
+        fingerprint = missing.fingerprint(connection, waiting.tenant_ids)
+    context.update_cursor(None)
+    config = {"tenant_ids": list(waiting.tenant_ids)}
+    return dg.RunRequest(
+        run_key=waves.run_key(waiting.tenant_ids, fingerprint, now),
+        run_config={"ops": {find_tenants_without_customer.name: {"config": config}}},
+        tags={"leaseup/wave": f"{len(waiting.tenant_ids)} of {waiting.total - waiting.resting}"},
+    )
+
+
+def _run_at_work(instance: dg.DagsterInstance, now: datetime) -> str | None:
+    """The id of a run that is queued or at work, whoever launched it."""
+    unfinished = dg.RunsFilter(job_name=create_paystack_customers.name, statuses=_UNFINISHED)
+    for record in instance.get_run_records(unfinished, limit=20):
+        run = record.dagster_run
+        queued = run.status is dg.DagsterRunStatus.QUEUED
+        if queued or record.update_timestamp > now - LONGEST_RUN:
+            return run.run_id
+    return None
+
+
+def _failed_waves(instance: dg.DagsterInstance, now: datetime) -> list[FailedWave]:
+    failed = dg.RunsFilter(
+        job_name=create_paystack_customers.name, statuses=_FAILED, updated_after=now - waves.REST
+    )
+    return [
+        FailedWave(record.update_timestamp, _tenant_ids(record.dagster_run))
+        for record in instance.get_run_records(failed)
+    ]
+
+
+def _tenant_ids(run: dg.DagsterRun) -> tuple[str, ...]:
+    """Those its config names: none if it was to register all. A failed run's config may be no
+    config at all."""
+    found: Any = run.run_config
+    for name in ("ops", find_tenants_without_customer.name, "config", "tenant_ids"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return tuple(str(tenant_id) for tenant_id in found) if isinstance(found, list) else ()

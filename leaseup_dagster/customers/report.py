@@ -1,0 +1,109 @@
+"""What travels between the steps, and what a run says it did: ids and reasons. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from leaseup_dagster.customers.missing import Standing
+from leaseup_dagster.customers.registration import Kind, Outcome
+
+MAX_BATCHES = 20
+"""Steps a run is cut into at most; beyond that its batches grow."""
+
+REGISTERED_COLUMNS = ("tenant", "customer")
+PROBLEM_COLUMNS = ("tenant", "why", "what to do")
+
+_NOT_TRIED = (None, Kind.STOPPED, Kind.OVERTAKEN)
+_CORRECT_IT = (
+    "Correct the tenant in LeaseUp: it is tried again by itself. If its data are right, launch"
+    " create_paystack_customers with its id and retry_refused: true."
+)
+_WAIT = "Put right what is named, if it is ours to put right. It is tried again by itself."
+_IDS_NAMED = 10
+
+
+@dataclass(frozen=True)
+class CustomerBatch:
+    """The tenants one step registers."""
+
+    number: int
+    of: int
+    tenant_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CustomerReport:
+    """Who got which customer, and why others did not, by tenant id. `left` were not tried."""
+
+    customers: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...]
+    left: int
+
+    @property
+    def registered(self) -> int:
+        return len(self.customers)
+
+    @classmethod
+    def of(cls, standings: Iterable[Standing], outcomes: Iterable[Outcome]) -> "CustomerReport":
+        """How the tenants stand, in whichever attempt it came about; the last attempt's reasons."""
+        last = {outcome.tenant_id: outcome for outcome in outcomes}
+        customers, refused, failed, left = [], [], [], 0
+        for standing in standings:
+            outcome = last.get(standing.tenant_id)
+            if standing.customer_code:
+                customers.append((standing.tenant_id, standing.customer_code))
+            elif standing.refusal:
+                refused.append((standing.tenant_id, standing.refusal))
+            elif outcome is None or outcome.kind in _NOT_TRIED:
+                left += 1
+            else:
+                failed.append((standing.tenant_id, outcome.why or outcome.kind.value))
+        return cls(tuple(customers), tuple(refused), tuple(failed), left)
+
+    @classmethod
+    def together(cls, reports: Iterable["CustomerReport"]) -> "CustomerReport":
+        reports = list(reports)
+        return cls(
+            customers=tuple(row for report in reports for row in report.customers),
+            refused=tuple(row for report in reports for row in report.refused),
+            failed=tuple(row for report in reports for row in report.failed),
+            left=sum(report.left for report in reports),
+        )
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "registered": self.registered,
+            "refused": len(self.refused),
+            "failed": len(self.failed),
+            "left for the next run": self.left,
+        }
+
+
+def cut(tenant_ids: Sequence[str], batch_size: int) -> list[CustomerBatch]:
+    """Batches of `batch_size`, or larger ones where there would be more than `MAX_BATCHES`."""
+    size = max(batch_size, -(-len(tenant_ids) // MAX_BATCHES))
+    slices = [tuple(tenant_ids[at : at + size]) for at in range(0, len(tenant_ids), size)]
+    return [CustomerBatch(number, len(slices), part) for number, part in enumerate(slices, 1)]
+
+
+def refused_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
+    return [(tenant_id, why, _CORRECT_IT) for tenant_id, why in report.refused]
+
+
+def failed_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
+    return [(tenant_id, why, _WAIT) for tenant_id, why in report.failed]
+
+
+def in_words(report: CustomerReport) -> str:
+    """Every reason once, with the tenants it holds for and what to do."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for tenant_id, why, do in [*refused_rows(report), *failed_rows(report)]:
+        by_reason.setdefault((why, do), []).append(tenant_id)
+    lines = [f"{why}: tenant_id={_named(ids)}. {do}" for (why, do), ids in by_reason.items()]
+    without = len(report.refused) + len(report.failed)
+    return "\n".join([f"Tenants that got no Paystack customer: {without}.", *lines])
+
+
+def _named(tenant_ids: Sequence[str]) -> str:
+    more = len(tenant_ids) - _IDS_NAMED
+    return ", ".join(tenant_ids[:_IDS_NAMED]) + (f" and {more} more" if more > 0 else "")

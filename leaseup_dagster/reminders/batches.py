@@ -1,0 +1,168 @@
+"""A run's reminders: find what is late, and text about one batch of it. What the ops call."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from leaseup_dagster.reminders import ledger, overdue, standing
+from leaseup_dagster.reminders.cadence import Cadence, due_step, is_finished
+from leaseup_dagster.reminders.delivery import ReminderDelivery
+from leaseup_dagster.reminders.fuse import IN_A_ROW, Fuse
+from leaseup_dagster.reminders.keys import (
+    BatchReport,
+    Kind,
+    LateInvoices,
+    ReminderBatch,
+    ReminderDay,
+    ReminderResult,
+)
+from leaseup_dagster.reminders.overdue import Chased
+from leaseup_dagster.reminders.recipients import Chase, Text, plan
+from leaseup_dagster.reminders.standing import Standing
+from leaseup_dagster.settings import ReminderSettings
+from leaseup_dagster.stopping import in_flight
+
+MAX_PER_RUN = 20_000
+"""More invoices than Paystack's quota lets one run ask about; the next run finds the rest."""
+
+MAX_BATCHES = 40
+"""Steps a run is cut into at most; beyond that its batches grow."""
+
+
+def cadence_of(rules: ReminderSettings) -> Cadence:
+    return Cadence(rules.after_days, rules.repeat_days, rules.max)
+
+
+def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
+    """Every late invoice, and those about which somebody is due a text on `as_of`."""
+    due: list[str] = []
+    late = waiting = finished = 0
+    rows = overdue.chased(connection, as_of, cadence.after_days)
+    for invoice_id, tenants in groupby(rows, key=lambda row: row.invoice_id):
+        late += 1
+        kind = _kind(tenants, cadence, as_of)
+        waiting += kind == "waiting"
+        finished += kind == "finished"
+        if kind == "due":
+            due.append(invoice_id)
+    left = max(0, len(due) - MAX_PER_RUN)
+    return LateInvoices(as_of, late, waiting, finished, tuple(due[:MAX_PER_RUN]), left)
+
+
+def _kind(tenants: Iterable[Chased], cadence: Cadence, as_of: date) -> str:
+    rows = list(tenants)
+    if any(due_step(cadence, row.due_date, row.last, as_of) is not None for row in rows):
+        return "due"
+    return "finished" if all(is_finished(cadence, row.last) for row in rows) else "waiting"
+
+
+def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
+    """Batches of `size` invoices, or larger ones where there would be more than `MAX_BATCHES`."""
+    size = max(size, -(-len(late.due) // MAX_BATCHES))
+    parts = [late.due[first : first + size] for first in range(0, len(late.due), size)]
+    return [
+        ReminderBatch(day.as_of, number, len(parts), part, day.ignore_quiet_hours)
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def remind(
+    batch: ReminderBatch, delivery: ReminderDelivery, *, run_id: str, width: int, seconds: float
+) -> list[ReminderResult]:
+    """Text about what is still due of the batch: `width` questions to Paystack at once, then
+    `IN_A_ROW` texts at once. After so many seconds nothing new begins."""
+    out_of_time_at, cadence = time.monotonic() + seconds, cadence_of(delivery.rules)
+    with delivery.engine.connect() as connection:
+        rows = overdue.reminders(connection, batch.invoice_ids, batch.as_of, cadence.after_days)
+        history = ledger.last_outcomes(connection, run_id, IN_A_ROW)
+    chases, skipped = plan(rows, cadence, batch.as_of)
+    fuse = Fuse(history, delivery.paystack.stop)
+    reason = _why_not_now(batch, delivery, fuse, seconds)
+    if reason is not None:
+        return skipped + [text.result(*reason) for chase in chases for text in chase.texts]
+    standings = in_flight(
+        lambda chase: standing.ask(chase, delivery.engine, delivery.paystack),
+        chases,
+        width=width,
+        stop=delivery.paystack.stop,
+        seconds=out_of_time_at - time.monotonic(),
+    )
+    texts, settled = _unpaid(chases, standings, delivery)
+    sent = in_flight(
+        lambda text: delivery.deliver(text, run_id, fuse, heed_hours=not batch.ignore_quiet_hours),
+        texts,
+        # The fuse lets IN_A_ROW leave at once; others record what came back meanwhile.
+        width=2 * IN_A_ROW,
+        stop=delivery.paystack.stop,
+        seconds=out_of_time_at - time.monotonic(),
+    )
+    return skipped + settled + _taken_back(sent, fuse, delivery, run_id)
+
+
+def report(
+    batch: ReminderBatch, delivery: ReminderDelivery, results: list[ReminderResult], run_id: str
+) -> BatchReport:
+    """How the batch stands: these results, and what earlier attempts of this step did."""
+    with delivery.engine.connect() as connection:
+        earlier = ledger.results(connection, run_id, batch.invoice_ids)
+        paid = overdue.paid_among(connection, batch.invoice_ids)
+    told = {(r.invoice_id, tenant_id) for r in results for tenant_id in r.tenant_ids}
+    return BatchReport(
+        (
+            *(r for r in results if r.invoice_id not in paid or r.kind is Kind.TEXTED),
+            *(r for r in earlier if (r.invoice_id, r.tenant_ids[0]) not in told),
+            *(ReminderResult(invoice_id, (), Kind.PAID) for invoice_id in paid),
+        )
+    )
+
+
+def _why_not_now(
+    batch: ReminderBatch, delivery: ReminderDelivery, fuse: Fuse, seconds: float
+) -> tuple[Kind, str] | None:
+    """A reason that holds for the whole batch: nobody need be asked anything then."""
+    if seconds <= 0 or delivery.paystack.stop.is_set():
+        return Kind.LEFT, ""
+    if fuse.blown:
+        return Kind.HELD, fuse.blown
+    if delivery.is_quiet() and not batch.ignore_quiet_hours:
+        return Kind.QUIET_HOURS, ""
+    return None
+
+
+def _unpaid(
+    chases: list[Chase], standings: list[Standing], delivery: ReminderDelivery
+) -> tuple[list[Text], list[ReminderResult]]:
+    """The texts to send, each with what is due at this moment, and why there are no others."""
+    texts, settled = [], []
+    with delivery.engine.connect() as connection:
+        cents = overdue.cents_still_due(connection, [chase.invoice_id for chase in chases])
+    for chase, found in zip(chases, standings, strict=True):
+        kind, due_cents = found.kind, cents.get(chase.invoice_id)
+        if kind is None and due_cents is None:
+            kind = Kind.NO_LONGER_LATE
+        if kind is None and due_cents is not None:
+            texts += [text.asking_for(due_cents) for text in chase.texts]
+        elif kind is Kind.PAID:  # about the invoice, whoever would have read of it
+            settled.append(ReminderResult(chase.invoice_id, (), Kind.PAID))
+        elif kind is not None:
+            settled += [text.result(kind, found.why) for text in chase.texts]
+    return texts, settled
+
+
+def _taken_back(
+    results: list[ReminderResult], fuse: Fuse, delivery: ReminderDelivery, run_id: str
+) -> list[ReminderResult]:
+    """Refusals that repeated for every number meant the account: those numbers are tried again."""
+    code, why = fuse.repeated_code, fuse.blown
+    if code is None or why is None:
+        return results
+    with delivery.engine.begin() as connection:
+        ledger.take_back_refusals(connection, run_id, code, why)
+    return [
+        replace(r, kind=Kind.ACCOUNT) if r.kind is Kind.REFUSED and r.code == code else r
+        for r in results
+    ]

@@ -1,0 +1,54 @@
+"""What a person launches, and the clock: the jobs of reminders and the 09:00 schedule."""
+
+import dagster as dg
+
+from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.reminders.ops import (
+    cut_reminders_into_batches,
+    find_late_invoices,
+    look_up_unanswered_texts,
+    mark_overdue_invoices,
+    preview_reminders,
+    report_reminders,
+    send_reminders,
+)
+
+TAGS = {"dagster/max_runtime": "300"}
+
+
+@dg.job(
+    description="Marks what is past due as OVERDUE and texts the tenants who are late, unless"
+    " Paystack says that they have paid. Safe to launch at any time: nobody is texted twice for"
+    " one step of the schedule. Runs by itself at 09:00.",
+    tags={**TAGS, "leaseup/exclusive": "send_late_payment_reminders"},
+)
+def send_late_payment_reminders() -> None:
+    day = mark_overdue_invoices()
+    settled = look_up_unanswered_texts(day)
+    late = find_late_invoices(day, settled)
+    reports = cut_reminders_into_batches(day, late).map(send_reminders).collect()
+    report_reminders(day, settled, late, reports)
+
+
+@dg.job(
+    description="Whom send_late_payment_reminders would text on a day, about how much, and whom it"
+    " would skip with the reason. Writes nothing and calls nobody.",
+    tags=TAGS,
+)
+def preview_late_payment_reminders() -> None:
+    preview_reminders()
+
+
+@dg.schedule(
+    job=send_late_payment_reminders,
+    cron_schedule="0 9 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 09:00 in Johannesburg.",
+)
+def reminders_at_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    day = johannesburg_date(context.scheduled_execution_time)
+    return dg.RunRequest(
+        run_key=day.isoformat(),
+        run_config={"ops": {"mark_overdue_invoices": {"config": {"as_of": day.isoformat()}}}},
+    )

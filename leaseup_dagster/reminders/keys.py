@@ -1,0 +1,144 @@
+"""The small values that travel between the reminder steps: ids, dates, cents; nobody's data."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+
+class Kind(str, Enum):
+    """What became of one invoice's tenants, or of one text. `meaning` is for people."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> "Kind":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    TEXTED = "texted", "The provider took the text."
+    PLANNED = "planned", "SMS_ENABLED is false: it would have been sent."
+    PAID = "paid meanwhile", "Paid at Paystack: marked PAID, not texted."
+
+    NO_MOBILE = "no mobile number", "Correct the tenant's phone number in LeaseUp."
+    NUMBER_REFUSED_BEFORE = (
+        "number refused before",
+        "The provider will not text this number. It is tried again when the number changes.",
+    )
+    ALREADY_TEXTED = (
+        "already texted",
+        "This reminder went to the tenant, or to the same number, before.",
+    )
+    NO_LONGER_LATE = "no longer late", "Paid, cancelled or changed since the run began."
+    REQUEST_GONE = (
+        "payment request gone",
+        "Archived or unknown at Paystack: whether it was paid cannot be known. If it is still"
+        " owed, bill it again; if not, cancel the invoice in LeaseUp.",
+    )
+    NO_AMOUNT = "amount unreadable", "The amount is not a number. Correct it on the invoice."
+    QUIET_HOURS = (
+        "quiet hours",
+        "REMINDER_QUIET_HOURS. The next run texts them, or one with ignore_quiet_hours: true.",
+    )
+
+    REFUSED = "refused", "The provider will not text this number. Correct it in LeaseUp."
+    UNKNOWN = (
+        "unknown",
+        "The provider did not answer: it may have been sent, so it is not repeated. The next run"
+        " looks for it.",
+    )
+    NOT_SENT = "not sent", "Certainly not sent. The next run tries it again."
+    ACCOUNT = "account", "The account or its settings: put right what is named."
+    UNREACHABLE = (
+        "Paystack unreachable",
+        "Whether it was paid cannot be known: no text today. The next run asks again.",
+    )
+    BROKEN = "broken", "Our own side failed; the ledger says where it stands."
+    HELD = "held back", "The run stopped texting. The next run goes on."
+    LEFT = "left", "The run was told to stop or is out of time. The next run goes on."
+
+    @property
+    def worth_another_try(self) -> bool:
+        return self in (Kind.NOT_SENT, Kind.UNREACHABLE, Kind.BROKEN)
+
+    @property
+    def fails_the_run(self) -> bool:
+        """A text that is due did not go out, and it is not the number's fault."""
+        return self in (Kind.NOT_SENT, Kind.ACCOUNT, Kind.UNREACHABLE, Kind.BROKEN, Kind.HELD)
+
+    @property
+    def failed(self) -> bool:
+        return self.fails_the_run or self in (Kind.REFUSED, Kind.UNKNOWN)
+
+
+AFTER = {
+    "sent": Kind.TEXTED,
+    "refused": Kind.REFUSED,
+    "unlisted": Kind.REFUSED,
+    "unknown": Kind.UNKNOWN,
+    "not sent": Kind.NOT_SENT,
+    "account": Kind.ACCOUNT,
+}
+"""What became of a text, by the ledger's name for the provider's answer."""
+
+
+@dataclass(frozen=True)
+class ReminderDay:
+    """The day a run works for, and what it was told."""
+
+    as_of: date
+    marked_overdue: int
+    ignore_quiet_hours: bool
+
+
+@dataclass(frozen=True)
+class LateInvoices:
+    """What a run found: how many are late, and whom to text about which of them."""
+
+    as_of: date
+    late: int
+    waiting: int
+    finished: int
+    due: tuple[str, ...]
+    # Due as well, but more than one run takes on.
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class ReminderBatch:
+    """The invoices one step texts about."""
+
+    as_of: date
+    number: int
+    of: int
+    invoice_ids: tuple[str, ...]
+    ignore_quiet_hours: bool = False
+
+
+@dataclass(frozen=True)
+class ReminderResult:
+    """What became of one text, or why there was none. `number` is masked."""
+
+    invoice_id: str
+    tenant_ids: tuple[str, ...]
+    kind: Kind
+    why: str = ""
+    step: int | None = None
+    number: str = ""
+    amount_cents: int | None = None
+    message_id: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    results: tuple[ReminderResult, ...]
+
+
+@dataclass(frozen=True)
+class SettledTexts:
+    """What a look-up made of texts without an answer from earlier runs."""
+
+    found_sent: int = 0
+    found_refused: int = 0
+    still_unknown: int = 0

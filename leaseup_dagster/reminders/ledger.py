@@ -1,0 +1,252 @@
+"""SQL: the reminder ledger. Each function is one statement, one change of state or one question.
+
+`sending → sent`, or `→ unknown` (counts as sent, for ever), or `→ refused` (until the number
+changes), or back to `planned` (certainly not sent). A row found `sending` was left by a crash
+and counts as sent too. Nothing is ever sent for a row that is not freshly marked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+
+from leaseup_dagster.database.leaseup import tenant
+from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.reminders.keys import AFTER, Kind, ReminderResult
+from leaseup_dagster.reminders.overdue import COUNTS_AS_SENT
+
+LOOK_UP_AFTER = timedelta(minutes=2)
+"""A text under way is answered or given up by then."""
+
+LOOK_UP_FOR = timedelta(days=3)
+"""Providers list a text late, but not that late."""
+
+_AT_MOST = 500
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A text about to be sent: one number, and the tenants who read it."""
+
+    invoice_id: str
+    tenant_ids: tuple[str, ...]
+    step: int
+    as_of: date
+    number: str
+    number_hash: str = field(repr=False)
+    text_hash: str = field(repr=False)
+    amount_cents: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A row whose text may have been sent. `phone` is the tenant's field as it is now."""
+
+    invoice_id: str
+    tenant_id: str
+    step: int
+    number_hash: str = field(repr=False)
+    text_hash: str = field(repr=False)
+    attempted_at: datetime
+    phone: str = field(repr=False)
+    look_up: bool
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is known of a text afterwards. `outcome` is the provider's answer in our words."""
+
+    state: str
+    outcome: str
+    message_id: str | None = None
+    code: str | None = None
+    error: str | None = None
+
+
+def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
+    """Mark the text `sending`, to be committed before it leaves; the tenants it was marked for.
+
+    Empty: it was sent before, to one of them or to the same number, or somebody is sending it.
+    Call it with the invoice locked: the look at the number is only as good as that lock.
+    """
+    rows = [
+        {
+            "invoice_id": text.invoice_id,
+            "tenant_id": tenant_id,
+            "step": text.step,
+            "as_of": text.as_of,
+            "state": "sending",
+            "number": text.number,
+            "number_hash": text.number_hash,
+            "text_hash": text.text_hash,
+            "amount_cents": text.amount_cents,
+            "attempted_at": func.clock_timestamp(),
+            "run_id": text.run_id,
+        }
+        for tenant_id in text.tenant_ids
+    ]
+    added = insert(ledger).values(rows)
+    again = added.excluded
+    marked = added.on_conflict_do_update(
+        index_elements=[ledger.c.invoice_id, ledger.c.tenant_id, ledger.c.step],
+        set_={
+            **{name: again[name] for name in rows[0] if name not in ("invoice_id", "tenant_id")},
+            "attempts": ledger.c.attempts + 1,
+            "outcome": None,
+            "message_id": None,
+            "code": None,
+            "error": None,
+            "updated_at": func.now(),
+        },
+        where=or_(
+            ledger.c.state == "planned",
+            and_(ledger.c.state == "refused", ledger.c.number_hash != again.number_hash),
+        ),
+    ).returning(ledger.c.tenant_id)
+    return tuple(connection.execute(marked).scalars())
+
+
+def number_was_texted(connection: Connection, text: Mark) -> bool:
+    """Whether the number got this step's text already, as another tenant's or as this one's."""
+    same = exists().where(
+        ledger.c.invoice_id == text.invoice_id,
+        ledger.c.step == text.step,
+        ledger.c.number_hash == text.number_hash,
+        ledger.c.state.in_(COUNTS_AS_SENT),
+    )
+    return bool(connection.execute(select(same)).scalar())
+
+
+def record(connection: Connection, text: Mark, ending: Ending) -> None:
+    """How the text of this mark ended. Later marks are left alone."""
+    connection.execute(
+        update(ledger)
+        .where(
+            ledger.c.invoice_id == text.invoice_id,
+            ledger.c.tenant_id.in_(text.tenant_ids),
+            ledger.c.step == text.step,
+            ledger.c.run_id == text.run_id,
+            # A look-up by a later run may have called it unknown.
+            ledger.c.state.in_(("sending", "unknown")),
+        )
+        .values(**asdict(ending), updated_at=func.now())
+    )
+
+
+def last_outcomes(connection: Connection, run_id: str, count: int) -> list[tuple[str, str]]:
+    """(outcome, code) of the last texts of a run that were answered or lost, newest last."""
+    code = func.coalesce(ledger.c.code, "")
+    newest = (
+        select(ledger.c.outcome, code)
+        .where(ledger.c.run_id == run_id, ledger.c.outcome.is_not(None))
+        .where(ledger.c.outcome != "not sent")
+        # Tenants who share a number share a text.
+        .group_by(
+            ledger.c.updated_at, ledger.c.invoice_id, ledger.c.number_hash, ledger.c.outcome, code
+        )
+        .order_by(ledger.c.updated_at.desc())
+        .limit(count)
+    )
+    return [(row[0], row[1]) for row in reversed(connection.execute(newest).all())]
+
+
+def results(
+    connection: Connection, run_id: str, invoice_ids: Sequence[str]
+) -> list[ReminderResult]:
+    """How the texts of a run about these invoices stand."""
+    text = (
+        ledger.c.invoice_id, ledger.c.step, ledger.c.number, ledger.c.number_hash,
+        ledger.c.outcome, ledger.c.error, ledger.c.code, ledger.c.message_id,
+        ledger.c.amount_cents,
+    )  # fmt: skip
+    readers = func.array_agg(aggregate_order_by(ledger.c.tenant_id, ledger.c.tenant_id))
+    rows = connection.execute(
+        select(*text, readers.label("tenant_ids"))
+        .where(ledger.c.run_id == run_id, ledger.c.invoice_id.in_(invoice_ids))
+        .group_by(*text)
+        .order_by(ledger.c.invoice_id, ledger.c.number_hash)
+    )
+    return [
+        ReminderResult(
+            invoice_id=row.invoice_id,
+            tenant_ids=tuple(row.tenant_ids),
+            kind=AFTER.get(row.outcome, Kind.UNKNOWN),
+            why=row.error or "",
+            step=row.step,
+            number=row.number,
+            amount_cents=row.amount_cents,
+            message_id=row.message_id or "",
+            code=row.code or "",
+        )
+        for row in rows
+    ]
+
+
+def take_back_refusals(connection: Connection, run_id: str, code: str, why: str) -> int:
+    """Refusals that turned out to mean the account: those numbers are tried again."""
+    taken = connection.execute(
+        update(ledger)
+        .where(
+            ledger.c.run_id == run_id,
+            ledger.c.state == "refused",
+            ledger.c.outcome == "unlisted",
+            ledger.c.code == code,
+        )
+        .values(state="planned", outcome="account", error=why, updated_at=func.now())
+    )
+    return int(taken.rowcount)
+
+
+def unanswered(connection: Connection) -> list[Unanswered]:
+    """Texts that may have been sent: left by a crash, or without an answer and still looked for."""
+    old_enough = ledger.c.attempted_at < func.clock_timestamp() - LOOK_UP_AFTER
+    recent = ledger.c.attempted_at > func.clock_timestamp() - LOOK_UP_FOR
+    rows = connection.execute(
+        select(
+            ledger.c.invoice_id,
+            ledger.c.tenant_id,
+            ledger.c.step,
+            ledger.c.number_hash,
+            ledger.c.text_hash,
+            ledger.c.attempted_at,
+            func.coalesce(tenant.c.phone, literal("")),
+            recent,
+        )
+        .outerjoin(tenant, tenant.c.id == ledger.c.tenant_id)
+        .where(old_enough, or_(ledger.c.state == "sending", _unknown_and(recent)))
+        .order_by(ledger.c.attempted_at)
+        .limit(_AT_MOST)
+    )
+    return [Unanswered(*row) for row in rows]
+
+
+def settle(connection: Connection, row: Unanswered, ending: Ending) -> None:
+    """What a look-up made of a row without an answer. It is never sent again."""
+    connection.execute(
+        update(ledger)
+        .where(
+            ledger.c.invoice_id == row.invoice_id,
+            ledger.c.tenant_id == row.tenant_id,
+            ledger.c.step == row.step,
+            ledger.c.attempted_at == row.attempted_at,
+            ledger.c.state.in_(("sending", "unknown")),
+        )
+        .values(**asdict(ending), updated_at=func.now())
+    )
+
+
+def _unknown_and(recent: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(ledger.c.state == "unknown", recent)

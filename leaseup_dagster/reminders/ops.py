@@ -1,0 +1,229 @@
+"""The steps that chase, as Dagster sees them: what they are handed, say and pass on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, field_validator
+from sqlalchemy import Engine
+
+from leaseup_dagster.as_of import parse_date, resolve_as_of
+from leaseup_dagster.reminders import batches, look_up, overdue, preview, report
+from leaseup_dagster.reminders.cadence import Cadence
+from leaseup_dagster.reminders.delivery import ReminderDelivery
+from leaseup_dagster.reminders.keys import (
+    BatchReport,
+    LateInvoices,
+    ReminderBatch,
+    ReminderDay,
+    ReminderResult,
+    SettledTexts,
+)
+from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.settings import ReminderSettings, TaskSettings
+from leaseup_dagster.stopping import seconds_left
+from leaseup_dagster.tables import ROWS_SHOWN, table
+
+
+class DayConfig(dg.Config):
+    """The day a run works for."""
+
+    as_of: str = Field("", description="YYYY-MM-DD; empty: today in Johannesburg.")
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        return value and parse_date(value, "as_of").isoformat()
+
+
+class ReminderConfig(DayConfig):
+    """What send_late_payment_reminders can be told."""
+
+    ignore_quiet_hours: bool = Field(
+        False, description="Text now, whatever REMINDER_QUIET_HOURS says."
+    )
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Marks every PENDING invoice whose due date has passed as OVERDUE.",
+)
+def mark_overdue_invoices(
+    context: dg.OpExecutionContext,
+    config: ReminderConfig,
+    delivery: dg.ResourceParam[ReminderDelivery],
+) -> ReminderDay:
+    as_of = resolve_as_of(config.as_of)
+    context.log.info(f"Starting late payment reminders check as_of={as_of}")
+    with delivery.engine.begin() as connection:
+        marked = overdue.mark_overdue(connection, as_of)
+    context.log.info(f"Marked {marked} invoices as OVERDUE")
+    return ReminderDay(as_of, marked, config.ignore_quiet_hours)
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Looks at the provider for texts of earlier runs that got no answer. What is not"
+    " found stays unknown, which counts as sent.",
+)
+def look_up_unanswered_texts(
+    context: dg.OpExecutionContext,
+    day: ReminderDay,
+    delivery: dg.ResourceParam[ReminderDelivery],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> SettledTexts:
+    settled = look_up.settle_unanswered(delivery, seconds_left(context, tasks.taking_seconds))
+    context.log.info(
+        f"Texts without an answer: {settled.found_sent} found sent, {settled.found_refused}"
+        f" found refused, {settled.still_unknown} still unknown"
+    )
+    return settled
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Finds every late invoice, and those about which somebody is due a text today.",
+)
+def find_late_invoices(
+    context: dg.OpExecutionContext,
+    day: ReminderDay,
+    settled: SettledTexts,
+    delivery: dg.ResourceParam[ReminderDelivery],
+) -> LateInvoices:
+    cadence = batches.cadence_of(delivery.rules)
+    with delivery.engine.begin() as connection:
+        late = batches.find(connection, cadence, day.as_of)
+    _tell_late(context, late, cadence)
+    return late
+
+
+@dg.op(
+    out=dg.DynamicOut(ReminderBatch),
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Cuts the invoices about which somebody is due a text into batches.",
+)
+def cut_reminders_into_batches(
+    context: dg.OpExecutionContext,
+    day: ReminderDay,
+    late: LateInvoices,
+    tasks: dg.ResourceParam[TaskSettings],
+) -> Iterator[dg.DynamicOutput[ReminderBatch]]:
+    for batch in batches.cut(late, day, tasks.batch_size):
+        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Asks Paystack whether each invoice of the batch is still unpaid, and texts its"
+    " tenants. One bad number stops no other; only what was certainly not sent is tried again.",
+)
+def send_reminders(
+    context: dg.OpExecutionContext,
+    batch: ReminderBatch,
+    delivery: dg.ResourceParam[ReminderDelivery],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> BatchReport:
+    results = batches.remind(
+        batch,
+        delivery,
+        run_id=context.run_id,
+        width=tasks.batch_size,
+        seconds=seconds_left(context, tasks.taking_seconds),
+    )
+    _tell(context, batch, results)
+    again = [result for result in results if result.kind.worth_another_try]
+    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(f"{len(again)} of {len(results)} texts to be tried again")
+    done = batches.report(batch, delivery, results, context.run_id)
+    context.add_output_metadata(report.counts(done.results))
+    return done
+
+
+@dg.op(
+    description="Says who was texted, who was not and why. Fails the run if a text that is due"
+    " did not go out for another reason than its number.",
+)
+def report_reminders(
+    context: dg.OpExecutionContext,
+    day: ReminderDay,
+    settled: SettledTexts,
+    late: LateInvoices,
+    reports: list[BatchReport],
+) -> None:
+    results = [result for done in reports for result in done.results]
+    metadata = _metadata(day, settled, late, results)
+    context.log_event(dg.AssetMaterialization("reminders", metadata=metadata))
+    if report.fails(results):
+        raise dg.Failure(report.in_words(results), metadata=metadata, allow_retries=False)
+    context.add_output_metadata(metadata)
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Shows whom send_late_payment_reminders would text, if Paystack says that they"
+    " have not paid, and whom it would skip. Writes nothing, calls nobody.",
+)
+def preview_reminders(
+    context: dg.OpExecutionContext,
+    config: DayConfig,
+    engine: dg.ResourceParam[Engine],
+    reminder_rules: dg.ResourceParam[ReminderSettings],
+) -> None:
+    as_of = resolve_as_of(config.as_of)
+    with engine.connect().execution_options(postgresql_readonly=True) as connection:
+        shown = preview.look_ahead(connection, reminder_rules, as_of, ROWS_SHOWN)
+    _tell_late(context, shown.late, batches.cadence_of(reminder_rules))
+    context.add_output_metadata(
+        {
+            "as of": as_of.isoformat(),
+            "late": shown.late.late,
+            "due a text": len(shown.late.due),
+            "would text": table(preview.COLUMNS, shown.rows),
+            "would skip": table(report.SKIPPED_COLUMNS, report.skipped_rows(shown.skipped)),
+        }
+    )
+
+
+def _tell_late(context: dg.OpExecutionContext, late: LateInvoices, cadence: Cadence) -> None:
+    context.log.info(f"Found {late.late} invoices overdue by more than {cadence.after_days} days")
+    context.log.info(
+        f"{len(late.due) + late.left} are due a text, {late.waiting} wait for their next one,"
+        f" {late.finished} have had their last"
+    )
+
+
+def _tell(
+    context: dg.OpExecutionContext, batch: ReminderBatch, results: list[ReminderResult]
+) -> None:
+    """One event for all: each costs Dagster's storage as much as a text costs the provider."""
+    fine = report.lines(r for r in results if not r.kind.failed)
+    failed = report.lines(r for r in results if r.kind.failed)
+    said = ", ".join(f"{count} {kind}" for kind, count in report.counts(results).items())
+    first = f"Batch {batch.number} of {batch.of}: {said or 'nothing left to do'}"
+    context.log.info("\n".join([*fine, first]))
+    if failed:
+        context.log.warning("\n".join(failed))
+
+
+def _metadata(
+    day: ReminderDay, settled: SettledTexts, late: LateInvoices, results: list[ReminderResult]
+) -> dict[str, Any]:
+    counts = report.counts(results)
+    return {
+        "as of": day.as_of.isoformat(),
+        "texted": counts.get("texted", 0),
+        "planned": counts.get("planned", 0),
+        "paid meanwhile": counts.get("paid meanwhile", 0),
+        "skipped": len(report.skipped(results)),
+        "failed": len(report.failed(results)),
+        "late": late.late,
+        "waiting for the next step": late.waiting,
+        "had the last text": late.finished,
+        "left for the next run": counts.get("left", 0) + late.left,
+        "marked overdue": day.marked_overdue,
+        "earlier texts found sent": settled.found_sent,
+        "earlier texts still unknown": settled.still_unknown,
+        "texts": table(report.TEXTED_COLUMNS, report.texted_rows(results)),
+        "skipped by reason": table(report.SKIPPED_COLUMNS, report.skipped_rows(results)),
+        "not sent": table(report.FAILED_COLUMNS, report.failed_rows(results)),
+    }

@@ -1,0 +1,229 @@
+"""SQL: which invoices are overdue, what is still due on them, and who is to be told.
+
+Set-based: LeaseUp has no index on any foreign key. Amounts become whole cents here, half up.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Numeric,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    union,
+    update,
+)
+
+from leaseup_dagster.database.leaseup import (
+    invoice,
+    landlord,
+    lease,
+    property_,
+    tenant,
+    tenant_lease,
+    transaction,
+    unit,
+    utc_now,
+)
+from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.reminders.cadence import LastText
+from leaseup_dagster.reminders.recipients import Reminder
+
+OPEN = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
+"""Statuses in which an invoice is chased: never drafts, cancelled or paid ones."""
+
+COUNTS_AS_SENT = ("sending", "sent", "unknown")
+_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+
+
+@dataclass(frozen=True)
+class Chased:
+    """A late invoice and one of its tenants, and when they were last texted about it."""
+
+    invoice_id: str
+    due_date: date
+    last: LastText | None
+
+
+def mark_overdue(connection: Connection, as_of: date) -> int:
+    """PENDING and past its due date becomes OVERDUE, unless recorded payments cover it."""
+    connection.execute(_ALLOW_LONG)
+    due = _due(invoice.c.dueDate < as_of, invoice.c.status == "PENDING")
+    marked = connection.execute(
+        update(invoice)
+        # The status again: one that was paid while we looked stays PAID.
+        .where(invoice.c.id == due.c.id, invoice.c.status == "PENDING")
+        .values(status="OVERDUE", updatedAt=utc_now)
+    )
+    return int(marked.rowcount)
+
+
+def chased(connection: Connection, as_of: date, after_days: int) -> Iterator[Chased]:
+    """Every invoice more than `after_days` overdue with something due, for each of its tenants.
+
+    Earliest due date first. Streamed: a portfolio need not fit into memory.
+    """
+    connection.execute(_ALLOW_LONG)
+    due = _due(*_late(as_of, after_days))
+    recipient, last = _recipients(due), _last_texts()
+    rows = connection.execution_options(yield_per=5000).execute(
+        select(due.c.id, due.c.dueDate, last.c.step, last.c.day)
+        .join(recipient, recipient.c.invoice_id == due.c.id)
+        .outerjoin(last, _same_reader(last, recipient))
+        .order_by(due.c.dueDate, due.c.id)
+    )
+    for row in rows:
+        yield Chased(row.id, row.dueDate, _last(row))
+
+
+def reminders(
+    connection: Connection, invoice_ids: Sequence[str], as_of: date, after_days: int
+) -> list[Reminder]:
+    """Those of `invoice_ids` that are late now, for each tenant, with what a text needs."""
+    due = _due(invoice.c.id.in_(invoice_ids), *_late(as_of, after_days))
+    recipient, last = _recipients(due), _last_texts()
+    refused = (
+        select(func.array_agg(ledger.c.number_hash))
+        .where(ledger.c.tenant_id == tenant.c.id, ledger.c.state == "refused")
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(
+            due,
+            tenant.c.id.label("tenant_id"),
+            tenant.c.firstName,
+            tenant.c.phone,
+            func.coalesce(func.nullif(landlord.c.businessName, ""), landlord.c.name).label("from_"),
+            unit.c.name.label("unit"),
+            property_.c.name.label("property"),
+            last.c.step,
+            last.c.day,
+            refused.label("refused"),
+        )
+        .join(recipient, recipient.c.invoice_id == due.c.id)
+        .join(tenant, tenant.c.id == recipient.c.tenant_id)
+        .outerjoin(landlord, landlord.c.id == due.c.landlordId)
+        .outerjoin(lease, lease.c.id == due.c.leaseId)
+        .outerjoin(unit, unit.c.id == lease.c.unitId)
+        .outerjoin(property_, property_.c.id == unit.c.propertyId)
+        .outerjoin(last, _same_reader(last, recipient))
+        .order_by(due.c.dueDate, due.c.id, tenant.c.createdAt, tenant.c.id)
+    )
+    return [_reminder(row) for row in rows]
+
+
+def cents_still_due(connection: Connection, invoice_ids: Sequence[str]) -> dict[str, int]:
+    """What is due on each of `invoice_ids` that is still open; those with nothing due are left
+    out."""
+    due = _due(invoice.c.id.in_(invoice_ids), invoice.c.status.in_(OPEN))
+    rows = connection.execute(select(due.c.id, due.c.cents))
+    return {id_: int(cents) for id_, cents in rows if cents.is_finite()}
+
+
+def paid_among(connection: Connection, invoice_ids: Sequence[str]) -> list[str]:
+    """Those of `invoice_ids` that are PAID now."""
+    found = select(invoice.c.id).where(invoice.c.id.in_(invoice_ids), invoice.c.status == "PAID")
+    return list(connection.execute(found.order_by(invoice.c.id)).scalars())
+
+
+def lock_if_open(connection: Connection, invoice_id: str) -> bool:
+    """Whether it is still to be chased; if so nobody changes it until this transaction ends."""
+    found = select(invoice.c.id).where(invoice.c.id == invoice_id, invoice.c.status.in_(OPEN))
+    return connection.execute(found.with_for_update(key_share=True)).first() is not None
+
+
+def _late(as_of: date, after_days: int) -> list[ColumnElement[bool]]:
+    return [
+        invoice.c.status.in_(OPEN),
+        invoice.c.dueDate < as_of - timedelta(days=after_days),
+    ]
+
+
+def _due(*chosen: ColumnElement[bool]) -> CTE:
+    """The chosen invoices with something due: their amount less recorded payments, in cents.
+
+    A NaN is larger than any number here, so that an unreadable amount is found and reported.
+    """
+    some = select(invoice).where(*chosen).cte("some")
+    paid = (
+        select(transaction.c.invoiceId, func.sum(_cents(transaction.c.amountPaid)).label("cents"))
+        .join(some, some.c.id == transaction.c.invoiceId)
+        .group_by(transaction.c.invoiceId)
+        .cte("paid")
+    )
+    cents = _cents(some.c.dueAmount) - func.coalesce(paid.c.cents, 0)
+    return (
+        select(some, cents.label("cents"))
+        .outerjoin(paid, paid.c.invoiceId == some.c.id)
+        .where(cents > 0)
+        .cte("due")
+    )
+
+
+def _cents(rands: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.round(cast(rands, Numeric) * 100)
+
+
+def _recipients(due: CTE) -> CTE:
+    """Every tenant of the lease; the invoice's own where it has no lease, or the lease nobody."""
+    of_lease = select(due.c.id.label("invoice_id"), tenant_lease.c.tenantId.label("tenant_id"))
+    housed = exists().where(tenant_lease.c.leaseId == due.c.leaseId)
+    own = select(due.c.id, due.c.tenantId).where(or_(due.c.leaseId.is_(None), ~housed))
+    return union(of_lease.join(tenant_lease, tenant_lease.c.leaseId == due.c.leaseId), own).cte(
+        "recipient"
+    )
+
+
+def _last_texts() -> CTE:
+    return (
+        select(
+            ledger.c.invoice_id,
+            ledger.c.tenant_id,
+            func.max(ledger.c.step).label("step"),
+            func.max(ledger.c.as_of).label("day"),
+        )
+        .where(ledger.c.state.in_(COUNTS_AS_SENT))
+        .group_by(ledger.c.invoice_id, ledger.c.tenant_id)
+        .cte("last")
+    )
+
+
+def _same_reader(last: CTE, recipient: CTE) -> ColumnElement[bool]:
+    return (last.c.invoice_id == recipient.c.invoice_id) & (
+        last.c.tenant_id == recipient.c.tenant_id
+    )
+
+
+def _last(row: Any) -> LastText | None:
+    return LastText(row.step, row.day) if row.step is not None else None
+
+
+def _reminder(row: Any) -> Reminder:
+    cents: Decimal = row.cents
+    code = (row.paystackId or "").strip()
+    return Reminder(
+        invoice_id=row.id,
+        due_date=row.dueDate,
+        due_cents=int(cents) if cents.is_finite() else None,
+        category=row.category,
+        request_code=code,
+        link=row.paymentRequestUrl or (code and f"https://paystack.shop/pay/{code}"),
+        landlord=row.from_ or "",
+        unit=row.unit or "",
+        property=row.property or "",
+        tenant_id=row.tenant_id,
+        first_name=row.firstName,
+        phone=row.phone,
+        last=_last(row),
+        refused_hashes=frozenset(row.refused or ()),
+    )

@@ -1,0 +1,119 @@
+"""What a run says it did: counts, lines and rows for people. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from leaseup_dagster.money import format_rands
+from leaseup_dagster.reminders.keys import Kind, ReminderResult
+
+TEXTED_COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "message", "note")
+SKIPPED_COLUMNS = ("reason", "texts", "what it means", "invoice and tenants")
+FAILED_COLUMNS = ("invoice", "tenants", "step", "number", "what", "why", "what happens next")
+_LISTED = 100
+_LINES = 50
+
+
+def counts(results: Iterable[ReminderResult]) -> dict[str, int]:
+    """How many of each kind, most important first."""
+    found = Counter(result.kind for result in results)
+    return {kind.value: found[kind] for kind in Kind if found[kind]}
+
+
+def texted(results: Iterable[ReminderResult]) -> list[ReminderResult]:
+    """What went out, or with texts switched off would have."""
+    return [r for r in results if r.kind in (Kind.TEXTED, Kind.PLANNED)]
+
+
+def failed(results: Iterable[ReminderResult]) -> list[ReminderResult]:
+    return [r for r in results if r.kind.failed]
+
+
+def skipped(results: Iterable[ReminderResult]) -> list[ReminderResult]:
+    return [r for r in results if not r.kind.failed and r.kind not in (Kind.TEXTED, Kind.PLANNED)]
+
+
+def texted_rows(
+    results: Iterable[ReminderResult],
+) -> list[tuple[str, str, int, str, str, str, str]]:
+    return [
+        (
+            r.invoice_id,
+            ", ".join(r.tenant_ids),
+            r.step or 0,
+            r.number,
+            format_rands(r.amount_cents or 0),
+            r.message_id,
+            r.kind.meaning if r.kind is Kind.PLANNED else "",
+        )
+        for r in texted(results)
+    ]
+
+
+def skipped_rows(results: Iterable[ReminderResult]) -> list[tuple[str, int, str, str]]:
+    """A row for each reason, with the first of whom it holds for."""
+    listed = skipped(results)
+    rows = []
+    for kind in Kind:
+        of_kind = [r for r in listed if r.kind is kind]
+        if of_kind:
+            examples = ", ".join(_whom(r) for r in of_kind[:_LISTED])
+            rows.append((kind.value, len(of_kind), kind.meaning, examples))
+    return rows
+
+
+def failed_rows(
+    results: Iterable[ReminderResult],
+) -> list[tuple[str, str, int, str, str, str, str]]:
+    return [
+        (
+            r.invoice_id,
+            ", ".join(r.tenant_ids),
+            r.step or 0,
+            r.number,
+            r.kind.value,
+            r.why,
+            r.kind.meaning,
+        )
+        for r in failed(results)
+    ]
+
+
+def lines(results: Iterable[ReminderResult]) -> list[str]:
+    """One for each text that went out or failed, and each invoice found paid."""
+    return [line for result in results if (line := _line(result))]
+
+
+def _line(result: ReminderResult) -> str:
+    about = (
+        f"invoice_id={result.invoice_id} tenant_ids={','.join(result.tenant_ids)}"
+        f" step={result.step} number={result.number} amount_cents={result.amount_cents}"
+    )
+    if result.kind is Kind.TEXTED:
+        return f"SMS notification sent {about} message_id={result.message_id}"
+    if result.kind is Kind.PLANNED:
+        return f"SMS notification planned, not sent (SMS_ENABLED is false) {about}"
+    if result.kind is Kind.PAID:
+        return f"Paid meanwhile, not texted invoice_id={result.invoice_id}"
+    if result.kind.failed:
+        return f"Failed to send SMS notification {about} ({result.kind.value}): {result.why}"
+    return ""
+
+
+def in_words(results: Sequence[ReminderResult]) -> str:
+    """Why the run fails: every text that is due and did not go out, one per line."""
+    due = [r for r in results if r.kind.fails_the_run]
+    shown = [f"{_whom(r)} ({r.kind.value}): {r.why or r.kind.meaning}" for r in due[:_LINES]]
+    more = f"\n… and {len(due) - _LINES} more" if len(due) > _LINES else ""
+    causes = dict.fromkeys(r.why for r in due if r.kind in (Kind.ACCOUNT, Kind.HELD) and r.why)
+    first = "".join(f"{cause}\n" for cause in causes)
+    return f"{first}{len(due)} texts that are due were not sent:\n" + "\n".join(shown) + more
+
+
+def fails(results: Iterable[ReminderResult]) -> bool:
+    return any(result.kind.fails_the_run for result in results)
+
+
+def _whom(result: ReminderResult) -> str:
+    tenants = ",".join(result.tenant_ids)
+    named = f"invoice_id={result.invoice_id}" + (f" tenant_ids={tenants}" if tenants else "")
+    return f"{named}: {result.why}" if result.why and not result.kind.failed else named

@@ -1,0 +1,27 @@
+"""Settings → the rules and the protocol, as Dagster hands them to ops."""
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.reminders.delivery import ReminderDelivery
+from leaseup_dagster.settings import ReminderSettings, load
+from leaseup_dagster.sms.sender import Sender
+
+
+class ReminderRulesResource(dg.ConfigurableResource[ReminderSettings]):
+    """When a late tenant is texted, and in which words: the REMINDER_… variables."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> ReminderSettings:
+        return load(ReminderSettings)
+
+
+class ReminderDeliveryResource(dg.ConfigurableResource[ReminderDelivery]):
+    """The at-most-once protocol on LeaseUp's database, Paystack and the text provider."""
+
+    engine: dg.ResourceDependency[Engine]
+    paystack: dg.ResourceDependency[PaystackClient]
+    sms: dg.ResourceDependency[Sender | None]
+
+    def create_resource(self, context: dg.InitResourceContext) -> ReminderDelivery:
+        return ReminderDelivery(self.engine, self.paystack, self.sms, load(ReminderSettings))
