@@ -2,11 +2,16 @@
 
 import dagster as dg
 
-from leaseup_dagster.customers.jobs import create_paystack_customers, tenants_without_customer
+from leaseup_dagster.customers.jobs import (
+    create_paystack_customers,
+    paystack_customers,
+    tenants_without_customer,
+)
 from leaseup_dagster.database.resource import EngineResource, QuotaResource
 from leaseup_dagster.invoicing.jobs import (
     check_upcoming_invoices,
     create_invoice,
+    invoices,
     invoicing_at_seven,
     preview_upcoming_invoices,
 )
@@ -14,6 +19,7 @@ from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksRes
 from leaseup_dagster.paystack.resource import PaystackResource
 from leaseup_dagster.reminders.jobs import (
     preview_late_payment_reminders,
+    reminders,
     reminders_at_nine,
     send_late_payment_reminders,
 )
@@ -26,6 +32,7 @@ paystack = PaystackResource(quota=QuotaResource(engine=engine))  # type: ignore[
 sms = SmsResource()
 
 defs = dg.Definitions(
+    assets=[invoices, paystack_customers, reminders],
     jobs=[
         check_upcoming_invoices,
         create_invoice,

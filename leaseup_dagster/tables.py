@@ -1,11 +1,32 @@
-"""Rows as a table in a run's metadata."""
+"""Rows for people, in a run's metadata: as tables, and as one page to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
 Cell = str | int | float | bool
 ROWS_SHOWN = 500
+
+
+Section = tuple[Sequence[str], Sequence[Sequence[Cell]]]
+"""Column names, and rows."""
+
+
+def page_and_tables(headline: str, sections: Mapping[str, Section]) -> dict[str, MetadataValue]:
+    """A page that says it all, under `report`; and each section with rows as a table."""
+    filled = {name: section for name, section in sections.items() if section[1]}
+    page = [headline, *(_markdown(name, *section) for name, section in filled.items())]
+    tables = {name: table(*section) for name, section in filled.items()}
+    return {"report": MetadataValue.md("\n\n".join(page)), **tables}
+
+
+def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    def line(cells: Sequence[Cell]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    more = [f"… and {len(rows) - ROWS_SHOWN} more"] if len(rows) > ROWS_SHOWN else []
+    body = [line(columns), line(["---"] * len(columns)), *map(line, rows[:ROWS_SHOWN])]
+    return "\n".join([f"**{name}**", "", *body, "", *more])
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> TableMetadataValue:

@@ -24,6 +24,12 @@ _UNFINISHED = [
 ]
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
+paystack_customers = dg.AssetSpec(
+    "paystack_customers",
+    group_name="rent",
+    description="Tenants that got a Paystack customer, and those that Paystack refused.",
+)
+
 LONGEST_RUN = timedelta(hours=1)
 """A run that began longer ago lost its process: `dagster.yaml` lets none live longer."""
 

@@ -16,7 +16,7 @@ from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
-from leaseup_dagster.tables import table
+from leaseup_dagster.tables import Section, page_and_tables
 
 MAX_PER_RUN = 20_000
 """More tenants than Paystack's quota lets one run register; the sensor goes on with the rest."""
@@ -89,6 +89,7 @@ def report_customers(
     with engine.connect() as connection:
         waiting = missing.waiting(connection, resting=(), limit=0)
     metadata = _metadata(done, waiting)
+    context.log.info(report.summary(done, waiting))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
     yield dg.AssetMaterialization("paystack_customers", metadata=metadata)
     if done.refused or done.failed:
@@ -143,13 +144,16 @@ def _report(
 
 
 def _metadata(done: CustomerReport, waiting: Waiting) -> dict[str, Any]:
+    sections: dict[str, Section] = {
+        "refused tenants": (report.PROBLEM_COLUMNS, report.refused_rows(done)),
+        "failed tenants": (report.PROBLEM_COLUMNS, report.failed_rows(done)),
+        "customers": (report.REGISTERED_COLUMNS, done.customers),
+    }
     return {
+        **page_and_tables(report.summary(done, waiting), sections),
         **done.counts(),
         "still without a customer": waiting.total,
         "refused until their data change": waiting.refused,
-        "customers": table(report.REGISTERED_COLUMNS, done.customers),
-        "refused tenants": table(report.PROBLEM_COLUMNS, report.refused_rows(done)),
-        "failed tenants": table(report.PROBLEM_COLUMNS, report.failed_rows(done)),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from leaseup_dagster.customers.missing import Standing
 from leaseup_dagster.customers.registration import Kind, Outcome
+from leaseup_dagster.customers.waves import Waiting
 
 MAX_BATCHES = 20
 """Steps a run is cut into at most; beyond that its batches grow."""
@@ -92,6 +93,15 @@ def refused_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
 
 def failed_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
     return [(tenant_id, why, _WAIT) for tenant_id, why in report.failed]
+
+
+def summary(report: CustomerReport, waiting: Waiting) -> str:
+    """The run in one line, and how things stand after it."""
+    said = ", ".join(f"{count} {what}" for what, count in report.counts().items() if count)
+    return (
+        f"Paystack customers: {said or 'nothing to do'}."
+        f" Without one: {waiting.total}; refused until their data change: {waiting.refused}."
+    )
 
 
 def in_words(report: CustomerReport) -> str:

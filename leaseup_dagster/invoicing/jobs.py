@@ -18,6 +18,13 @@ from leaseup_dagster.invoicing.plan_ops import (
     preview_invoices,
 )
 
+invoices = dg.AssetSpec(
+    "invoices",
+    group_name="rent",
+    description="What each morning's check_upcoming_invoices created, skipped and could not"
+    " create. The numbers are plotted over time; each event holds that morning's report.",
+)
+
 TAGS = {"dagster/max_runtime": "300"}
 
 

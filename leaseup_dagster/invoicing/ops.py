@@ -15,7 +15,7 @@ from leaseup_dagster.money import format_rands, rands_from_cents
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
-from leaseup_dagster.tables import table
+from leaseup_dagster.tables import Section, page_and_tables
 
 MAX_PER_RUN = 20_000
 """More months than Paystack's quota lets one run bill; the rest wait in the ledger."""
@@ -112,7 +112,13 @@ def report_invoicing(
 def _metadata(
     plan: InvoicePlan, customers: CustomerReport, done: report.InvoicingReport, left: int
 ) -> dict[str, Any]:
+    sections: dict[str, Section] = {
+        "not created": (report.FAILED_COLUMNS, report.failed_rows(done.failed)),
+        "billed": (report.BILLED_COLUMNS, report.billed_rows(done.billed)),
+        "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
+    }
     return {
+        **page_and_tables(report.summary(plan, done, left), sections),
         "as of": plan.as_of.isoformat(),
         "created": len(done.billed) - done.adopted,
         "adopted": done.adopted,
@@ -125,9 +131,6 @@ def _metadata(
         "customers made": customers.registered,
         "without a split group": plan.without_split_count,
         "leases without a split group": ", ".join(plan.without_split),
-        "billed": table(report.BILLED_COLUMNS, report.billed_rows(done.billed)),
-        "skipped by reason": table(report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
-        "not created": table(report.FAILED_COLUMNS, report.failed_rows(done.failed)),
     }
 
 

@@ -4,24 +4,13 @@ import dagster as dg
 from pydantic import Field, field_validator
 from sqlalchemy import Engine
 
-from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, report
 from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.run_config import DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.tables import ROWS_SHOWN, table
-
-
-class DayConfig(dg.Config):
-    """The day a run works for."""
-
-    as_of: str = Field("", description="YYYY-MM-DD; empty: today in Johannesburg.")
-
-    @field_validator("as_of")
-    @classmethod
-    def _is_a_date(cls, value: str) -> str:
-        return value and parse_date(value, "as_of").isoformat()
 
 
 class CheckConfig(DayConfig):
@@ -44,7 +33,7 @@ class OneInvoiceConfig(DayConfig):
     @field_validator("due_date")
     @classmethod
     def _is_a_due_date(cls, value: str) -> str:
-        return value and parse_date(value, "due_date").isoformat()
+        return checked_date(value, "due_date")
 
 
 @dg.op(
@@ -58,7 +47,7 @@ def plan_invoices(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
-    as_of = resolve_as_of(config.as_of)
+    as_of = config.day()
     context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
     with engine.begin() as connection:
         plan = planning.plan(connection, as_of, tasks)
@@ -80,7 +69,7 @@ def plan_one_invoice(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
-    as_of = resolve_as_of(config.as_of)
+    as_of = config.day()
     with engine.begin() as connection:
         asked = by_hand.month_asked_for(connection, config.lease_id, config.due_date, as_of)
         if isinstance(asked, str):
@@ -106,7 +95,7 @@ def preview_invoices(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> None:
-    as_of = resolve_as_of(config.as_of)
+    as_of = config.day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         plan = planning.preview(connection, as_of, tasks)
         bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN)

@@ -13,6 +13,13 @@ from leaseup_dagster.reminders.ops import (
     send_reminders,
 )
 
+reminders = dg.AssetSpec(
+    "reminders",
+    group_name="rent",
+    description="Whom each morning's send_late_payment_reminders texted, and whom not and why."
+    " The numbers are plotted over time; each event holds that morning's report.",
+)
+
 TAGS = {"dagster/max_runtime": "300"}
 
 

@@ -82,28 +82,15 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
     Empty: it was sent before, to one of them or to the same number, or somebody is sending it.
     Call it with the invoice locked: the look at the number is only as good as that lock.
     """
-    rows = [
-        {
-            "invoice_id": text.invoice_id,
-            "tenant_id": tenant_id,
-            "step": text.step,
-            "as_of": text.as_of,
-            "state": "sending",
-            "number": text.number,
-            "number_hash": text.number_hash,
-            "text_hash": text.text_hash,
-            "amount_cents": text.amount_cents,
-            "attempted_at": func.clock_timestamp(),
-            "run_id": text.run_id,
-        }
-        for tenant_id in text.tenant_ids
-    ]
+    of_all = {name: value for name, value in asdict(text).items() if name != "tenant_ids"}
+    of_all |= {"state": "sending", "attempted_at": func.clock_timestamp()}
+    rows = [of_all | {"tenant_id": tenant_id} for tenant_id in text.tenant_ids]
     added = insert(ledger).values(rows)
     again = added.excluded
     marked = added.on_conflict_do_update(
         index_elements=[ledger.c.invoice_id, ledger.c.tenant_id, ledger.c.step],
         set_={
-            **{name: again[name] for name in rows[0] if name not in ("invoice_id", "tenant_id")},
+            **{name: again[name] for name in of_all if name not in ("invoice_id", "step")},
             "attempts": ledger.c.attempts + 1,
             "outcome": None,
             "message_id": None,

@@ -1,13 +1,12 @@
 """The steps that chase, as Dagster sees them: what they are handed, say and pass on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, field_validator
+from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.reminders import batches, look_up, overdue, preview, report
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -20,20 +19,10 @@ from leaseup_dagster.reminders.keys import (
     SettledTexts,
 )
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.stopping import seconds_left
-from leaseup_dagster.tables import ROWS_SHOWN, table
-
-
-class DayConfig(dg.Config):
-    """The day a run works for."""
-
-    as_of: str = Field("", description="YYYY-MM-DD; empty: today in Johannesburg.")
-
-    @field_validator("as_of")
-    @classmethod
-    def _is_a_date(cls, value: str) -> str:
-        return value and parse_date(value, "as_of").isoformat()
+from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables, table
 
 
 class ReminderConfig(DayConfig):
@@ -53,7 +42,7 @@ def mark_overdue_invoices(
     config: ReminderConfig,
     delivery: dg.ResourceParam[ReminderDelivery],
 ) -> ReminderDay:
-    as_of = resolve_as_of(config.as_of)
+    as_of = config.day()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
     with delivery.engine.begin() as connection:
         marked = overdue.mark_overdue(connection, as_of)
@@ -149,13 +138,15 @@ def report_reminders(
     settled: SettledTexts,
     late: LateInvoices,
     reports: list[BatchReport],
-) -> None:
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     results = [result for done in reports for result in done.results]
     metadata = _metadata(day, settled, late, results)
-    context.log_event(dg.AssetMaterialization("reminders", metadata=metadata))
+    context.log.info(_headline(day, late, report.counts(results)))
+    # Yielded, not logged: an event that an op logs is lost when the op raises.
+    yield dg.AssetMaterialization("reminders", metadata=metadata)
     if report.fails(results):
         raise dg.Failure(report.in_words(results), metadata=metadata, allow_retries=False)
-    context.add_output_metadata(metadata)
+    yield dg.Output(None, metadata=metadata)
 
 
 @dg.op(
@@ -169,7 +160,7 @@ def preview_reminders(
     engine: dg.ResourceParam[Engine],
     reminder_rules: dg.ResourceParam[ReminderSettings],
 ) -> None:
-    as_of = resolve_as_of(config.as_of)
+    as_of = config.day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         shown = preview.look_ahead(connection, reminder_rules, as_of, ROWS_SHOWN)
     _tell_late(context, shown.late, batches.cadence_of(reminder_rules))
@@ -209,7 +200,13 @@ def _metadata(
     day: ReminderDay, settled: SettledTexts, late: LateInvoices, results: list[ReminderResult]
 ) -> dict[str, Any]:
     counts = report.counts(results)
+    sections: dict[str, Section] = {
+        "not sent": (report.FAILED_COLUMNS, report.failed_rows(results)),
+        "texts": (report.TEXTED_COLUMNS, report.texted_rows(results)),
+        "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(results)),
+    }
     return {
+        **page_and_tables(_headline(day, late, counts), sections),
         "as of": day.as_of.isoformat(),
         "texted": counts.get("texted", 0),
         "planned": counts.get("planned", 0),
@@ -223,7 +220,9 @@ def _metadata(
         "marked overdue": day.marked_overdue,
         "earlier texts found sent": settled.found_sent,
         "earlier texts still unknown": settled.still_unknown,
-        "texts": table(report.TEXTED_COLUMNS, report.texted_rows(results)),
-        "skipped by reason": table(report.SKIPPED_COLUMNS, report.skipped_rows(results)),
-        "not sent": table(report.FAILED_COLUMNS, report.failed_rows(results)),
     }
+
+
+def _headline(day: ReminderDay, late: LateInvoices, counts: Mapping[str, int]) -> str:
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nobody was due a text"
+    return f"Reminders as of {day.as_of}: {late.late} invoices are late; {said}"

@@ -4,6 +4,7 @@ from leaseup_dagster.customers import report
 from leaseup_dagster.customers.missing import Standing
 from leaseup_dagster.customers.registration import Kind, Outcome
 from leaseup_dagster.customers.report import CustomerReport, cut
+from leaseup_dagster.customers.waves import Waiting
 
 NOTHING = CustomerReport((), (), (), 0)
 
@@ -48,3 +49,13 @@ def test_however_many_tenants_there_are_the_steps_are_few() -> None:
     assert len(cut(tenant_ids, 10)) == report.MAX_BATCHES
     assert [t for batch in cut(tenant_ids, 10) for t in batch.tenant_ids] == tenant_ids
     assert cut([], 10) == []
+
+
+def test_a_run_is_told_in_one_line() -> None:
+    done = CustomerReport((("a", "CUS_a"),), (("b", "bad"),), (), 0)
+
+    assert report.summary(done, Waiting(0, 3, 0, ())) == (
+        "Paystack customers: 1 registered, 1 refused."
+        " Without one: 0; refused until their data change: 3."
+    )
+    assert "nothing to do" in report.summary(NOTHING, Waiting(0, 0, 0, ()))
