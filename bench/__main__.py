@@ -1,7 +1,8 @@
 """Every figure, one after the other."""
 
-from bench import invoices, planning
+from bench import history, invoices, planning
 
 if __name__ == "__main__":
     planning.main()
     invoices.main()
+    history.main()

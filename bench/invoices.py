@@ -42,6 +42,7 @@ def main() -> None:
 
 
 def _ours(world: World) -> float:
+    portfolio.forget_requests(world.paystack)
     with world.engine.begin() as connection:
         connection.execute(text(_FORGET))
     if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}}):

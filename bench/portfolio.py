@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+
 _ROWS = """
 INSERT INTO "user" (id, name, email, "paystackSplitGroupId", "updatedAt")
     SELECT 'landlord-' || n, 'Landlord', n || '@landlord.example', 'SPL_bench', now()
@@ -36,3 +38,10 @@ def lay_out(connection: Connection, leases: int, customer: str) -> None:
         connection.execute(text(statement), needed)
     for table in ("user", "property", "unit", "tenant", "lease", "tenant_lease"):
         connection.exec_driver_sql(f'ANALYZE "{table}"')
+
+
+def forget_requests(paystack: PaystackStandIn) -> None:
+    """As if nothing had been requested yet: what a ledger that was emptied would find again."""
+    paystack._books.payment_requests.clear()
+    for customer in paystack.customers:
+        customer.payment_requests.clear()

@@ -15,10 +15,15 @@ from dotenv import dotenv_values
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import leaseup, schema
 from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.explanation import story
+from leaseup_dagster.explanation.story import Rules, UnknownLease
+from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
+from leaseup_dagster.reminders import export
 from leaseup_dagster.settings import (
     DatabaseSettings,
     PaystackSettings,
@@ -55,6 +60,41 @@ def check(arguments: argparse.Namespace) -> int:
             wrong += 1
             print(f"wrong  {error}".replace("\n", "\n       "))
     return 1 if wrong else 0
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Print one lease's whole story. Changes nothing."""
+    engine = open_engine(_database_url(), connections=2)
+    try:
+        told = story.tell(
+            engine,
+            Rules(load(TaskSettings), load(ReminderSettings)),
+            arguments.lease_id,
+            resolve_as_of(arguments.as_of),
+            ask_paystack=arguments.ask_paystack,
+        )
+    finally:
+        engine.dispose()
+    print(as_text(told.headline, told.sections()))
+    return 0
+
+
+def communications(arguments: argparse.Namespace) -> int:
+    """Print every text about a lease or a landlord as CSV: when, what, and how it ended."""
+    engine = open_engine(_database_url(), connections=1)
+    try:
+        with engine.connect() as connection:
+            rows = export.texts(
+                connection,
+                lease_id=arguments.lease or "",
+                landlord_id=arguments.landlord or "",
+                first=parse_date(arguments.first, "--from"),
+                last=resolve_as_of(arguments.last),
+            )
+    finally:
+        engine.dispose()
+    export.write(rows, sys.stdout)
+    return 0
 
 
 def _database() -> str:
@@ -166,6 +206,22 @@ def _parser() -> argparse.ArgumentParser:
     command(check).add_argument(
         "--ask-paystack", action="store_true", help="also ask Paystack whether it takes the key"
     )
+    explaining = command(explain)
+    explaining.add_argument("lease_id", metavar="LEASE_ID")
+    explaining.add_argument("--as-of", default="", metavar="YYYY-MM-DD", help="default: today")
+    explaining.add_argument(
+        "--ask-paystack", action="store_true", help="also ask Paystack about its payment requests"
+    )
+    exporting = command(communications)
+    whose = exporting.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--lease", metavar="LEASE_ID")
+    whose.add_argument("--landlord", metavar="LANDLORD_ID")
+    exporting.add_argument(
+        "--from", dest="first", default="2000-01-01", metavar="YYYY-MM-DD", help="first day"
+    )
+    exporting.add_argument(
+        "--to", dest="last", default="", metavar="YYYY-MM-DD", help="last day; default: today"
+    )
     return parser
 
 
@@ -176,7 +232,7 @@ def main() -> int:
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
         return int(arguments.act(arguments))
-    except SettingsError as error:
+    except (SettingsError, PaystackError, UnknownLease, ValueError) as error:
         print(error, file=sys.stderr)
     except DBAPIError as error:
         print(f"DATABASE_URL: the database said: {error.orig}", file=sys.stderr)

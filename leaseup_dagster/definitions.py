@@ -8,7 +8,10 @@ from leaseup_dagster.customers.jobs import (
     tenants_without_customer,
 )
 from leaseup_dagster.database.resource import EngineResource, QuotaResource
+from leaseup_dagster.explanation.jobs import explain_lease
+from leaseup_dagster.invoicing.checks import INVOICE_CHECKS
 from leaseup_dagster.invoicing.jobs import (
+    cancel_invoice,
     check_upcoming_invoices,
     create_invoice,
     invoices,
@@ -17,13 +20,28 @@ from leaseup_dagster.invoicing.jobs import (
 )
 from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksResource
 from leaseup_dagster.paystack.resource import PaystackResource
+from leaseup_dagster.reconciliation.jobs import (
+    payment_requests,
+    reconcile_payment_requests,
+    reconciliation_at_two,
+)
+from leaseup_dagster.reconciliation.resource import RepairsResource
+from leaseup_dagster.reminders.checks import REMINDER_CHECKS
 from leaseup_dagster.reminders.jobs import (
+    delivery_status_at_six,
+    forget_old_communications,
     preview_late_payment_reminders,
     reminders,
     reminders_at_nine,
+    retention_on_sundays,
     send_late_payment_reminders,
+    update_delivery_status,
 )
-from leaseup_dagster.reminders.resource import ReminderDeliveryResource, ReminderRulesResource
+from leaseup_dagster.reminders.resource import (
+    CommunicationsResource,
+    ReminderDeliveryResource,
+    ReminderRulesResource,
+)
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()
@@ -31,24 +49,47 @@ engine = EngineResource()
 paystack = PaystackResource(quota=QuotaResource(engine=engine))  # type: ignore[arg-type]
 sms = SmsResource()
 
+audit_books = dg.define_asset_job(
+    "audit_books",
+    selection=dg.AssetSelection.checks(*INVOICE_CHECKS, *REMINDER_CHECKS),
+    description="Evaluates every check of the assets `invoices` and `reminders`, as their Checks"
+    " tab does one by one. Asks the database only, changes nothing, fails if a check fails.",
+    tags={"dagster/max_runtime": "300"},
+)
+
 defs = dg.Definitions(
-    assets=[invoices, paystack_customers, reminders],
+    assets=[invoices, payment_requests, paystack_customers, reminders],
+    asset_checks=[*INVOICE_CHECKS, *REMINDER_CHECKS],
     jobs=[
+        audit_books,
+        cancel_invoice,
         check_upcoming_invoices,
         create_invoice,
         create_paystack_customers,
+        explain_lease,
+        forget_old_communications,
         preview_late_payment_reminders,
         preview_upcoming_invoices,
+        reconcile_payment_requests,
         send_late_payment_reminders,
+        update_delivery_status,
     ],
-    schedules=[invoicing_at_seven, reminders_at_nine],
+    schedules=[
+        reconciliation_at_two,
+        invoicing_at_seven,
+        reminders_at_nine,
+        delivery_status_at_six,
+        retention_on_sundays,
+    ],
     sensors=[tenants_without_customer],
     resources={
+        "communications": CommunicationsResource(),
         "engine": engine,
         "paystack": paystack,
         "creation": InvoiceCreationResource(engine=engine, paystack=paystack),
         "delivery": ReminderDeliveryResource(engine=engine, paystack=paystack, sms=sms),
         "reminder_rules": ReminderRulesResource(),
+        "repairs": RepairsResource(engine=engine, paystack=paystack),
         "sms": sms,
         "tasks": TasksResource(),
     },

@@ -23,6 +23,11 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         _longest_wait = MAX_WAIT_SECONDS
 
 
+def waits() -> Iterator[float]:
+    """The waits of a step that tries again by itself, because raising would lose what it did."""
+    return iter(min(_longest_wait, seconds) for seconds in (1.0, 3.0, 7.0))
+
+
 class StoppableRetryPolicy(RetryPolicy):
     """Exponential waits of at most 10 s; a run that was told to stop is not retried.
 

@@ -4,11 +4,19 @@ Values are read when a run starts, not when the code is loaded, and a wrong one 
 before anything is read or written. Messages name the variable; they never repeat a secret.
 """
 
+import re
 from datetime import time, timezone
 from string import Formatter
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SEND_WINDOW_SECONDS = 10.0
@@ -55,16 +63,22 @@ class DatabaseSettings(_Group):
     database_url: SecretStr
 
 
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
 class PaystackSettings(_Group):
     """Paystack: the keys pick the mode (test or live), the limits are per endpoint."""
 
     model_config = SettingsConfigDict(env_prefix="PAYSTACK_")
 
-    secret_key: SecretStr
+    # A file written on Windows, or by hand, leaves a line's end behind the value.
+    secret_key: Annotated[SecretStr, BeforeValidator(_stripped)]
     public_key: str = ""
     base_url: str = Field("https://api.paystack.co", pattern=r"^https?://\S+$")
     rate_limit: int | None = Field(None, ge=1, description="Requests per minute and endpoint.")
-    timeout_seconds: float = Field(30, gt=0, le=120)
+    # At most the minute that a run keeps for what is in flight.
+    timeout_seconds: float = Field(30, gt=0, le=60)
     settle_seconds: float = Field(120, gt=0)
     send_notification: bool = True
 
@@ -79,7 +93,7 @@ class PaystackSettings(_Group):
 
     @model_validator(mode="after")
     def _check(self) -> "PaystackSettings":
-        if not self.secret_key.get_secret_value().startswith("sk_"):
+        if not re.fullmatch(r"sk_(test|live)_\S+", self.secret_key.get_secret_value()):
             raise ValueError(
                 "PAYSTACK_SECRET_KEY: must be a secret key, which starts with sk_test_ or sk_live_"
             )
@@ -120,7 +134,8 @@ class TaskSettings(_Group):
     batch_size: int = Field(10, ge=1, le=100)
     check_days_ahead: int = Field(50, ge=0, le=365)
     max_new_invoices: int = Field(1000, ge=1)
-    max_duration_seconds: int = Field(300, ge=10)
+    # Dagster ends a run after 300 seconds: the tag on each job says so.
+    max_duration_seconds: int = Field(300, ge=10, le=300)
     landlord_statuses: Annotated[str, NoDecode, AfterValidator(_subscription_statuses)] = ""
 
     @property
@@ -176,6 +191,15 @@ class SmsSettings(_Group):
         if self.sms_provider == "twilio" and needed["SMS_API_KEY"].startswith("SK"):
             needed["SMS_ACCOUNT_SID"] = self.sms_account_sid
         return [name for name, value in needed.items() if not value]
+
+
+class CommunicationsSettings(_Group):
+    """What is kept of the texts that went out, and for how long."""
+
+    model_config = SettingsConfigDict(env_prefix="COMMUNICATIONS_")
+
+    keep_text: bool = Field(False, description="Keep the words of each text: personal data.")
+    retention_days: int = Field(1095, ge=30, description="Three years.")
 
 
 REMINDER_PLACEHOLDERS = (

@@ -16,6 +16,7 @@ from leaseup_dagster.database.schema import HEAD, current_revision
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import (
+    CommunicationsSettings,
     DatabaseSettings,
     PaystackSettings,
     ReminderSettings,
@@ -25,7 +26,14 @@ from leaseup_dagster.settings import (
 )
 
 Command = Callable[..., int]
-GROUPS = (DatabaseSettings, PaystackSettings, TaskSettings, SmsSettings, ReminderSettings)
+GROUPS = (
+    DatabaseSettings,
+    PaystackSettings,
+    TaskSettings,
+    SmsSettings,
+    ReminderSettings,
+    CommunicationsSettings,
+)
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
 

@@ -35,6 +35,7 @@ def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> 
     ("variable", "value"),
     [
         ("PAYSTACK_SECRET_KEY", "pk_test_notsecret"),
+        ("PAYSTACK_SECRET_KEY", "sk_prod_x"),
         ("PAYSTACK_PUBLIC_KEY", "pk_live_x"),
         ("PAYSTACK_BASE_URL", "api.paystack.co"),
         ("PAYSTACK_RATE_LIMIT", "0"),
@@ -46,6 +47,7 @@ def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> 
         ("TASK_CHECK_DAYS_AHEAD", "-1"),
         ("TASK_MAX_NEW_INVOICES", "many"),
         ("TASK_MAX_DURATION_SECONDS", "5"),
+        ("TASK_MAX_DURATION_SECONDS", "301"),
         ("TASK_LANDLORD_STATUSES", "ACTIVE,PAYING"),
     ],
 )
@@ -76,6 +78,11 @@ def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(SettingsError) as error:
         load(PaystackSettings)
     assert "sensitive" not in str(error.value)
+
+
+def test_a_line_end_behind_the_key_is_not_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYSTACK_SECRET_KEY", " sk_test_x\r")
+    assert load(PaystackSettings).secret_key.get_secret_value() == "sk_test_x"
 
 
 def test_the_mode_of_the_key_gives_the_limit(key: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from leaseup_dagster.batching import slices
 from leaseup_dagster.customers.missing import Standing
 from leaseup_dagster.customers.registration import Kind, Outcome
 from leaseup_dagster.customers.waves import Waiting
-
-MAX_BATCHES = 20
-"""Steps a run is cut into at most; beyond that its batches grow."""
 
 REGISTERED_COLUMNS = ("tenant", "customer")
 PROBLEM_COLUMNS = ("tenant", "why", "what to do")
@@ -81,10 +79,9 @@ class CustomerReport:
 
 
 def cut(tenant_ids: Sequence[str], batch_size: int) -> list[CustomerBatch]:
-    """Batches of `batch_size`, or larger ones where there would be more than `MAX_BATCHES`."""
-    size = max(batch_size, -(-len(tenant_ids) // MAX_BATCHES))
-    slices = [tuple(tenant_ids[at : at + size]) for at in range(0, len(tenant_ids), size)]
-    return [CustomerBatch(number, len(slices), part) for number, part in enumerate(slices, 1)]
+    """Batches of `batch_size`, or larger ones where they would be too many steps."""
+    parts = slices(tenant_ids, batch_size)
+    return [CustomerBatch(number, len(parts), part) for number, part in enumerate(parts, 1)]
 
 
 def refused_rows(report: CustomerReport) -> list[tuple[str, str, str]]:

@@ -1,6 +1,8 @@
 """From DATABASE_URL to an engine that was checked: reachable, LeaseUp's, our schema up to date."""
 
-import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -16,13 +18,18 @@ _PRISMA_ONLY = {
     "sslidentity", "sslpassword", "sslaccept",
 }  # fmt: skip
 
-log = logging.getLogger(__name__)
+# A host that vanished is noticed within a minute: nobody waits for it until the kernel gives up.
+_PATIENCE = {
+    "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}  # fmt: skip
 
 
-def engine_url(database_url: str) -> URL:
+def engine_url(database_url: str, run_id: str = "") -> URL:
     """The URL as psycopg 3 takes it: LeaseUp's own `.env` writes it for Prisma.
 
-    `?schema=` becomes the search path; what only Prisma knows is left out.
+    `?schema=` becomes the search path; what only Prisma knows is left out. `run_id` is told to
+    the database: the ledgers' history says of each change which run made it.
     Raises SettingsError without quoting the URL, which holds a password.
     """
     try:
@@ -37,44 +44,79 @@ def engine_url(database_url: str) -> URL:
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c timezone=UTC"
     if "schema" in url.query:
         options += f" -c search_path={url.query['schema']}"
+    if run_id:
+        options += f" -c leaseup.run_id={run_id}"
     query.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     query["options"] = f"{query['options']} {options}" if "options" in query else options
     return url.set(drivername="postgresql+psycopg", query=query)
 
 
-def open_engine(database_url: str, connections: int) -> Engine:
-    """An engine on a database that was checked, with up to `connections` connections.
+def open_engine(database_url: str, connections: int, run_id: str = "") -> Engine:
+    """An engine on a database that was checked, with up to `connections` connections,
+    which work for the run `run_id`.
 
     Our own schema is migrated when it is behind, as `leaseup-dagster migrate` does.
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
     engine = create_engine(
-        engine_url(database_url),
+        engine_url(database_url, run_id),
         pool_size=connections,
         max_overflow=0,
         # An error's message ends up in Dagster's event log; a row's values must not.
         hide_parameters=True,
-        # A pooler between us and the database does not know prepared statements.
-        connect_args={"prepare_threshold": None},
+        connect_args=_PATIENCE,
     )
     try:
-        _check(engine)
+        revision = check(engine)
+        # A newer schema is a newer release's, which only adds to it.
+        if revision is None or revision < schema.HEAD:
+            schema.migrate(engine)
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _check(engine: Engine) -> None:
+_shared: dict[tuple[str, int, str], tuple[Engine, int]] = {}
+_sharing = threading.Lock()
+
+
+@contextmanager
+def shared_engine(database_url: str, connections: int, run_id: str = "") -> Iterator[Engine]:
+    """`open_engine`, once for all in this process that ask for the same.
+
+    Dagster makes a resource anew for each other resource that needs it.
+    """
+    key = (database_url, connections, run_id)
+    with _sharing:
+        engine, users = _shared.get(key) or (open_engine(*key), 0)
+        _shared[key] = engine, users + 1
+    try:
+        yield engine
+    finally:
+        with _sharing:
+            engine, users = _shared.pop(key)
+            if users > 1:
+                _shared[key] = engine, users - 1
+            else:
+                engine.dispose()
+
+
+def check(engine: Engine) -> str | None:
+    """The revision of our schema in a database that is LeaseUp's; None if it is not there yet.
+
+    Changes nothing. Raises SettingsError when the database cannot be reached or is another one.
+    """
     where = f"{engine.url.host or engine.url.query.get('host', 'localhost')}/{engine.url.database}"
     try:
         with engine.connect() as connection:
             missing = leaseup.missing_columns(connection)
-            behind = not missing and schema.current_revision(connection) != schema.HEAD
+            revision = None if missing else schema.current_revision(connection)
     except OperationalError as error:
         raise SettingsError(
             f"DATABASE_URL: the database {where} cannot be reached ({_driver_says(error)})."
-            " Check that it runs and that host, port, user and password are right."
+            " Check that it runs and that host, port, user and password are right; a pooler"
+            " (PgBouncer and its like) will not do: use the database's own address."
         ) from None
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -82,8 +124,7 @@ def _check(engine: Engine) -> None:
             f"DATABASE_URL: {where} does not have LeaseUp's tables: {len(missing)} columns are"
             f" missing ({shown}). Point it at LeaseUp's database, or run LeaseUp's migrations."
         )
-    if behind:
-        schema.migrate(engine)
+    return revision
 
 
 def _driver_says(error: DBAPIError) -> str:

@@ -94,6 +94,7 @@ lease = Table(
     Column("rentDueCurrency", Text),
     Column("unitId", Text),
     Column("automaticInvoice", Boolean),
+    Column("createdAt", DateTime),
 )
 
 tenant_lease = Table(

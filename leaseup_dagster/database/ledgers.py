@@ -10,6 +10,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Identity,
     Integer,
     MetaData,
     Table,
@@ -48,10 +49,28 @@ invoice_ledger = Table(
     # The request was found at Paystack, made by an attempt that got no answer.
     Column("adopted", Boolean, nullable=False),
     Column("invoice_id", Text),
+    # Why it is not billed; of `cancelling` and `cancelled`: the reason a person gave.
     Column("error", Text),
     Column("planned_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
+
+invoice_history = Table(
+    "invoice_history",
+    metadata,
+    Column("due_date", Date, primary_key=True),
+    Column("lease_id", Text, primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("billing", Integer, nullable=False),
+    # NULL: the row was made.
+    Column("from_state", Text),
+    Column("to_state", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    # NULL: it was changed outside a run.
+    Column("run_id", Text),
+    Column("reason", Text),
+)
+"""Written by a trigger, for each change of a ledger row's state, and append-only."""
 
 customer_refusal = Table(
     "customer_refusal",
@@ -60,6 +79,13 @@ customer_refusal = Table(
     Column("data_hash", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("refused_at", DateTime(timezone=True), nullable=False),
+)
+
+paystack_mode = Table(
+    "paystack_mode",
+    metadata,
+    Column("single", Boolean, primary_key=True),
+    Column("mode", Text, nullable=False),
 )
 
 request_quota = Table(
@@ -85,7 +111,7 @@ reminder_ledger = Table(
     # Masked for people; hashed, to notice that it changed or is shared. Never the number.
     Column("number", Text, nullable=False),
     Column("number_hash", Text, nullable=False),
-    # To find the text again by. Never the text.
+    # To find the text again by.
     Column("text_hash", Text, nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -96,4 +122,38 @@ reminder_ledger = Table(
     Column("code", Text),
     Column("error", Text),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    # The template it was made of, by its hash; `reminder_template` has the words.
+    Column("template_hash", Text),
+    # How many messages the provider makes of it, and charges for.
+    Column("segments", Integer),
+    Column("provider", Text),
+    # The words as they were sent, only when COMMUNICATIONS_KEEP_TEXT is true.
+    Column("text", Text),
+    # What the provider said of its delivery when it was last asked.
+    Column("delivery_status", Text),
+    Column("delivery_code", Text),
+    Column("delivery_checked_at", DateTime(timezone=True)),
+)
+
+reminder_history = Table(
+    "reminder_history",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("tenant_id", Text, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("from_state", Text),
+    # A state, or `deleted` when the retention of communications is over.
+    Column("to_state", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("run_id", Text),
+    Column("reason", Text),
+)
+
+reminder_template = Table(
+    "reminder_template",
+    metadata,
+    Column("template_hash", Text, primary_key=True),
+    Column("template", Text, nullable=False),
+    Column("first_used_at", DateTime(timezone=True), nullable=False),
 )

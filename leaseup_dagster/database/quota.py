@@ -14,7 +14,11 @@ _RESERVE = text(
     INSERT INTO leaseup_dagster.request_quota AS quota (endpoint, next_at)
     VALUES (:endpoint, extract(epoch FROM clock_timestamp()) + :interval)
     ON CONFLICT (endpoint) DO UPDATE SET next_at =
-        greatest(quota.next_at, extract(epoch FROM clock_timestamp())) + :interval
+        -- Beyond any pause it is the database's clock that was set back.
+        least(
+            greatest(quota.next_at, extract(epoch FROM clock_timestamp())),
+            extract(epoch FROM clock_timestamp()) + 300
+        ) + :interval
     RETURNING next_at - :interval - extract(epoch FROM clock_timestamp())
     """
 )

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dagster import ConfigurableResource, InitResourceContext, ResourceDependency
 from sqlalchemy import Engine
 
-from leaseup_dagster.database.connection import open_engine
+from leaseup_dagster.database.connection import shared_engine
+from leaseup_dagster.database.mode import remember_mode
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.settings import DatabaseSettings, PaystackSettings, TaskSettings, load
 
@@ -18,17 +19,19 @@ class EngineResource(ConfigurableResource[Engine]):
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Engine]:
         url = load(DatabaseSettings).database_url.get_secret_value()
         # One for each invoice in flight, one for the step itself, one for look-ups beside them.
-        engine = open_engine(url, connections=load(TaskSettings).batch_size + 2)
-        try:
+        connections = load(TaskSettings).batch_size + 2
+        # A sensor has no run.
+        run_id = context.run.run_id if context.run else ""
+        with shared_engine(url, connections, run_id) as engine:
             yield engine
-        finally:
-            engine.dispose()
 
 
 class QuotaResource(ConfigurableResource[SharedQuota]):
-    """Requests per minute and endpoint at Paystack, shared by all workers."""
+    """Requests per minute and endpoint at Paystack, in one mode, shared by all workers."""
 
     engine: ResourceDependency[Engine]
 
     def create_resource(self, context: InitResourceContext) -> SharedQuota:
-        return SharedQuota(self.engine, load(PaystackSettings).requests_per_minute)
+        paystack = load(PaystackSettings)
+        remember_mode(self.engine, "live" if paystack.live else "test")
+        return SharedQuota(self.engine, paystack.requests_per_minute)

@@ -4,11 +4,11 @@ Both leave the truth in the ledger and read it back, so that what is reported is
 whoever did it and in whichever attempt.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from datetime import date
 
+from leaseup_dagster.batching import slices
 from leaseup_dagster.invoicing import ledger, planning, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import InvoiceBatch, LedgerKey
@@ -16,18 +16,17 @@ from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
-MAX_BATCHES = 20
-"""Steps a run is cut into at most; beyond that its batches grow. Each step costs Dagster about
-as much time as Paystack takes for a request."""
-
 LOOK_AGAIN_SECONDS = 1.0
 
 
-def cut(keys: Sequence[LedgerKey], as_of: date, batch_size: int) -> list[InvoiceBatch]:
-    """Batches of `batch_size`, or of a multiple where there would be more than `MAX_BATCHES`."""
-    size = batch_size * max(1, math.ceil(len(keys) / (batch_size * MAX_BATCHES)))
-    slices = [tuple(keys[first : first + size]) for first in range(0, len(keys), size)]
-    return [InvoiceBatch(as_of, number, len(slices), part) for number, part in enumerate(slices, 1)]
+def cut(
+    keys: Sequence[LedgerKey], as_of: date, batch_size: int, hold: str = ""
+) -> list[InvoiceBatch]:
+    """Batches of `batch_size`, or larger ones where they would be too many steps."""
+    parts = slices(keys, batch_size)
+    return [
+        InvoiceBatch(as_of, number, len(parts), part, hold) for number, part in enumerate(parts, 1)
+    ]
 
 
 def bill(
@@ -36,6 +35,8 @@ def bill(
     """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds."""
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]
+    if batch.hold:
+        return [Outcome(key, Kind.HELD, batch.hold) for key in batch.keys]
     with creation.engine.begin() as connection:
         planning.plan_again(connection, batch.keys, batch.as_of, tasks)
         ledger.refuse_without_customer(connection, batch.keys)

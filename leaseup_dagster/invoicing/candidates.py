@@ -10,10 +10,14 @@ from datetime import date
 from typing import Any
 
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.settings import TaskSettings
 
-# Every automatic lease's next due date, and what the ledger still has open.
-NEXT_MONTHS = """
+_SKIPS = ", ".join(f"'{reason.value}'" for reason in SkipReason)
+
+# Every automatic lease's next due date, what the ledger still has open, and what was withdrawn so
+# lately that it is still owed if its reason has gone.
+NEXT_MONTHS = f"""
     SELECT lease.id AS lease_id,
            least(CASE WHEN this_month >= :as_of THEN this_month ELSE following_month END,
                  DATE '9999-12-31') AS due_date  -- a mistyped year is one lease's problem
@@ -30,6 +34,26 @@ NEXT_MONTHS = """
     UNION
     SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
     WHERE state IN ('planned', 'requesting', 'refused')
+       OR (state = 'cancelled' AND error IN ({_SKIPS}) AND due_date > :as_of - 62)
+"""
+
+# Beside `NEXT_MONTHS`: every due date of every automatic lease from a day on that has passed.
+PASSED_MONTHS = """
+    SELECT lease.id AS lease_id, passed.due_date
+    FROM lease
+    CROSS JOIN LATERAL (
+        SELECT (lease."startDate" + make_interval(months => n))::date AS due_date
+        FROM generate_series(
+            greatest(0, (date_part('year', CAST(:bill_from AS date))
+                - date_part('year', lease."startDate")) * 12
+                + date_part('month', CAST(:bill_from AS date))
+                - date_part('month', lease."startDate"))::integer,
+            ((date_part('year', CAST(:as_of AS date)) - date_part('year', lease."startDate")) * 12
+                + date_part('month', CAST(:as_of AS date))
+                - date_part('month', lease."startDate"))::integer
+        ) AS n
+    ) AS passed
+    WHERE lease."automaticInvoice" AND passed.due_date >= :bill_from AND passed.due_date < :as_of
 """
 
 # Those of the given keys that are planned: to look at again right before they are sent.
@@ -55,13 +79,17 @@ rent_rule AS (
     FROM recurring_billable WHERE "isActive" AND category = 'RENT' AND "leaseId" IS NOT NULL
     ORDER BY "leaseId", "startDate", id
 ),
--- Rent invoices at or near the due date; a request under way counts like an invoice.
+-- Rent invoices at or near the due date. A month of our own reaches further: the next one of a
+-- lease is four weeks away, unless its start date was corrected.
 rent AS (
-    SELECT "leaseId" AS lease_id, "dueDate" AS due_date, status = 'CANCELLED' AS cancelled
+    SELECT "leaseId" AS lease_id, "dueDate" AS due_date, status = 'CANCELLED' AS cancelled,
+           3 AS reach
     FROM invoice WHERE category = 'RENT'
     UNION ALL
-    SELECT lease_id, due_date, false FROM leaseup_dagster.invoice_ledger
-    WHERE state IN ('requesting', 'invoiced')
+    SELECT ours.lease_id, ours.due_date, false, 14
+    FROM leaseup_dagster.invoice_ledger AS ours
+    LEFT JOIN invoice ON invoice.id = ours.invoice_id
+    WHERE ours.state = 'requesting' OR (ours.state = 'invoiced' AND invoice.status <> 'CANCELLED')
 ),
 taken AS (
     SELECT month.lease_id, month.due_date,
@@ -70,7 +98,7 @@ taken AS (
            bool_or(rent.due_date <> month.due_date) AS nearby
     FROM month JOIN rent
       ON rent.lease_id = month.lease_id
-     AND rent.due_date BETWEEN month.due_date - 3 AND month.due_date + 3
+     AND rent.due_date BETWEEN month.due_date - reach AND month.due_date + reach
     GROUP BY month.lease_id, month.due_date
 ),
 fact AS (
@@ -93,8 +121,7 @@ fact AS (
            coalesce(taken.nearby, false) AS nearby,
            ledger.state,
            coalesce(ledger.billing, 1) AS billing,
-           :by_hand OR coalesce(ledger.by_hand AND ledger.state IN ('planned', 'refused'), false)
-               AS by_hand
+           :by_hand OR asked_for AS by_hand, :rebill OR asked_for AS rebill
     FROM month
     LEFT JOIN lease ON lease.id = month.lease_id
     LEFT JOIN unit ON unit.id = lease."unitId"
@@ -105,24 +132,26 @@ fact AS (
     LEFT JOIN taken ON taken.lease_id = month.lease_id AND taken.due_date = month.due_date
     LEFT JOIN leaseup_dagster.invoice_ledger AS ledger
       ON ledger.lease_id = month.lease_id AND ledger.due_date = month.due_date
+    CROSS JOIN LATERAL (SELECT coalesce(
+        ledger.by_hand AND ledger.state IN ('planned', 'refused'), false) AS asked_for) AS person
 ),
 -- Short and unique; what is printed on the payment request, to find it again by.
 named AS (
-    SELECT *, 'LU-' || upper(substr(encode(sha256(convert_to(
-        lease_id || '|' || due_date || '|' || billing, 'UTF8')), 'hex'), 1, 20)) AS reference
-    FROM fact
+    SELECT *, {reference} AS reference FROM fact
+    OFFSET 0  -- a fence: what is named twice below is still computed once
 ),
 verdict AS MATERIALIZED (
     SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents,
            'Rent for ' || unit_name || ', ' || property_name || ', due '
                || to_char(due_date, 'FMDD FMMonth YYYY') || ', ref ' || reference
                AS description,
-           split_code, recurring_billable_id, by_hand, automatic,
+           split_code, recurring_billable_id, by_hand, automatic, state,
            CASE
                WHEN NOT known THEN 'lease_gone'
-               WHEN state = 'invoiced' OR billed THEN 'already_invoiced'
                WHEN state = 'requesting' THEN 'in_progress'
-               WHEN cancelled AND NOT by_hand THEN 'cancelled_by_person'
+               WHEN billed THEN 'already_invoiced'
+               WHEN cancelled AND NOT rebill THEN 'cancelled_by_person'
+               WHEN state = 'invoiced' THEN 'already_invoiced'
                WHEN nearby AND NOT by_hand THEN 'invoiced_nearby'
                WHEN NOT automatic AND NOT by_hand THEN 'not_automatic'
                WHEN status <> 'ACTIVE' THEN 'not_active'
@@ -153,16 +182,27 @@ def verdicts(months: str) -> str:
     A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
     `bindings`; the months' own values besides.
     """
-    return "WITH " + _VERDICTS.format(months=months)
+    reference = reference_sql("lease_id", "due_date", "billing")
+    return "WITH " + _VERDICTS.format(months=months, reference=reference)
 
 
-def bindings(as_of: date, tasks: TaskSettings, *, by_hand: bool = False) -> dict[str, Any]:
-    """What every use of `verdicts` binds. `by_hand`: a person asked for just this month."""
+def reference_sql(lease_id: str, due_date: str, billing: str) -> str:
+    """The expression that `references.reference_of` computes."""
+    of = f"{lease_id} || '|' || {due_date} || '|' || {billing}"
+    return f"'LU-' || upper(substr(encode(sha256(convert_to({of}, 'UTF8')), 'hex'), 1, 20))"
+
+
+def bindings(
+    as_of: date, tasks: TaskSettings, *, by_hand: bool = False, rebill: bool = False
+) -> dict[str, Any]:
+    """What every use of `verdicts` binds. `by_hand`: a person asked for just this month;
+    `rebill`: although its invoice was cancelled."""
     return {
         "as_of": as_of,
         "days_ahead": tasks.check_days_ahead,
         "landlord_statuses": list(tasks.served_landlord_statuses),
         "by_hand": by_hand,
+        "rebill": rebill,
     }
 
 

@@ -8,19 +8,22 @@ there and its mark is so old that it cannot be under way any more.
 import time
 import traceback
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from leaseup_dagster.invoicing import ledger, standing
+from leaseup_dagster.invoicing import adoption, ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import Claim
 from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import (
     KeyRejected,
+    NotFound,
     NotProcessed,
     NotSent,
     OutcomeUnknown,
@@ -29,6 +32,8 @@ from leaseup_dagster.paystack.errors import (
 )
 from leaseup_dagster.paystack.models import NewPaymentRequest, PaymentRequest
 from leaseup_dagster.settings import SEND_WINDOW_SECONDS
+
+CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class Kind(Enum):
@@ -43,6 +48,7 @@ class Kind(Enum):
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     TAKEN = "taken"  # somebody else has it
+    HELD = "held"  # nothing was sent for a reason that holds for the whole run
 
     @property
     def worth_another_try(self) -> bool:
@@ -131,7 +137,20 @@ class InvoiceCreation:
                 request_code=made.request_code,
                 amount_cents=claimed.amount_cents,
             )
-        return Outcome(claimed.key, Kind.CREATED if recorded else Kind.TAKEN)
+        if recorded:
+            return Outcome(claimed.key, Kind.CREATED)
+        return Outcome(claimed.key, Kind.TAKEN, self._second_request(claimed, made))
+
+    def _second_request(self, claimed: Claim, made: PaymentRequest) -> str | None:
+        """What to say if the month is recorded with another payment request than this one."""
+        with self._commit_each() as connection:
+            recorded = standing.results(connection, [claimed.key])
+        if not recorded or recorded[0].request_code in (None, made.request_code):
+            return None
+        return (
+            f"a second payment request, {made.request_code}, was made for it."
+            " Launch reconcile_payment_requests, which archives it"
+        )
 
     def _request(self, claimed: Claim) -> NewPaymentRequest:
         return NewPaymentRequest(
@@ -150,41 +169,31 @@ class InvoiceCreation:
         )
 
     def _find(self, attempt: Unanswered) -> PaymentRequest | None:
-        """Our payment request at Paystack: of several the paid one, else the oldest."""
-        code = attempt.customer_code
-        customer_id = int(code) if code.isdigit() else self.paystack.fetch_customer(code).id
+        """Our payment request at Paystack: of several the paid one, else the oldest live one."""
         ours = [
-            request
-            for request in self.paystack.payment_requests_of(customer_id)
+            # A list does not say which ones are archived.
+            self.paystack.fetch_payment_request(request.request_code)
+            for request in self._where_it_would_be(attempt)
             if request.mentions(attempt.reference)
         ]
-        first = min(ours, key=lambda request: (not request.paid, request.id), default=None)
-        # A list does not say which ones are archived.
-        return first and self.paystack.fetch_payment_request(first.request_code)
+        # What else is found is archived by reconciliation.
+        return min(ours, key=lambda r: (not r.paid, bool(r.archived), r.id), default=None)
+
+    def _where_it_would_be(self, attempt: Unanswered) -> Iterator[PaymentRequest]:
+        code = attempt.customer_code
+        try:
+            customer_id = int(code) if code.isdigit() else self.paystack.fetch_customer(code).id
+        except NotFound:  # a customer that is gone does not mean that the request is
+            around = timedelta(seconds=self.settle_seconds) + CLOCKS_DIFFER
+            return self.paystack.payment_requests_between(
+                attempt.attempted_at - around, attempt.attempted_at + around
+            )
+        return self.paystack.payment_requests_of(customer_id)
 
     def _adopt(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:
-        """Record what an earlier attempt made. One that a person archived stays cancelled."""
+        """Record what an earlier attempt made."""
         with self.engine.begin() as connection:
-            existing = standing.invoice_of_request(connection, found.request_code)
-            if existing:
-                recorded = ledger.point_at_invoice(
-                    connection,
-                    attempt.key,
-                    attempt.reference,
-                    invoice_id=existing,
-                    request_code=found.request_code,
-                )
-            else:
-                recorded = ledger.record(
-                    connection,
-                    attempt.key,
-                    attempt.reference,
-                    invoice_id=str(uuid.uuid4()),
-                    request_code=found.request_code,
-                    amount_cents=found.amount_cents,
-                    adopted=True,
-                    status="CANCELLED" if found.archived and not found.paid else "PENDING",
-                )
+            recorded = adoption.record_found(connection, attempt.key, attempt.reference, found)
         return Outcome(attempt.key, Kind.ADOPTED if recorded else Kind.TAKEN)
 
     def _commit_each(self) -> Connection:

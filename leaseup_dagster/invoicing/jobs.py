@@ -6,7 +6,13 @@ import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
 from leaseup_dagster.customers.ops import register_planned_customers
+from leaseup_dagster.invoicing.cancel_ops import (
+    cancel_chosen_invoices,
+    choose_invoices_to_cancel,
+)
+from leaseup_dagster.invoicing.checks import check_invoices
 from leaseup_dagster.invoicing.ops import (
+    compare_before_billing,
     create_planned_invoices,
     cut_into_batches,
     report_invoicing,
@@ -28,10 +34,14 @@ invoices = dg.AssetSpec(
 TAGS = {"dagster/max_runtime": "300"}
 
 
-def _bill(plan: Any) -> None:
+def _bill(plan: Any) -> Any:
+    """The steps from a plan to its report; the last that bills, for what comes after it."""
     customers = register_planned_customers(planned=plan)
-    reports = cut_into_batches(plan, customers).map(create_planned_invoices).collect()
-    report_invoicing(plan, customers, reports, settle_unanswered_invoices(plan, reports))
+    compared = compare_before_billing(plan, customers)
+    reports = cut_into_batches(plan, compared).map(create_planned_invoices).collect()
+    settled = settle_unanswered_invoices(plan, reports)
+    report_invoicing(plan, customers, reports, settled)
+    return settled
 
 
 @dg.job(
@@ -41,7 +51,8 @@ def _bill(plan: Any) -> None:
     tags={**TAGS, "leaseup/exclusive": "check_upcoming_invoices"},
 )
 def check_upcoming_invoices() -> None:
-    _bill(plan_invoices())
+    plan = plan_invoices()
+    check_invoices(plan, _bill(plan))
 
 
 @dg.job(
@@ -51,6 +62,18 @@ def check_upcoming_invoices() -> None:
 )
 def create_invoice() -> None:
     _bill(plan_one_invoice())
+
+
+@dg.job(
+    description="Takes invoices back: archives the payment request at Paystack and sets LeaseUp's"
+    " invoice CANCELLED. Put the invoice's id into `invoice_ids`, or name a month by `lease_id` and"
+    " `due_date`; give a `reason` and `confirm: true`. What is paid, in full or in part, stays. The"
+    " month is not billed again, unless create_invoice is launched with rebill: true. Safe to"
+    " launch again after a failure.",
+    tags=TAGS,
+)
+def cancel_invoice() -> None:
+    cancel_chosen_invoices(choose_invoices_to_cancel())
 
 
 @dg.job(

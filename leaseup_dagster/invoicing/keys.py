@@ -37,12 +37,26 @@ class InvoicePlan:
     as_of: date
     automatic_leases: int
     to_bill: int
+    # Those of them that no earlier plan had, and that no person has let pass.
+    new: int
     total_cents: int
     without_split: tuple[str, ...]
     without_split_count: int
     skipped: tuple[Skipped, ...]
     # The months of this plan alone, when a person asked for one lease.
     only: LedgerKey | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a look at Paystack before the first request found.
+
+    `hold` is why nothing may be sent, because there was no answer; `retry`: there may be one soon.
+    """
+
+    remembered: int = 0
+    hold: str = ""
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,8 @@ class InvoiceBatch:
     number: int
     of: int
     keys: tuple[LedgerKey, ...]
+    # Why none of them may be sent in this run; empty: they may.
+    hold: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,8 +84,8 @@ class InvoiceResult:
     error: str | None = None
 
     def with_error(self, why: str | None) -> "InvoiceResult":
-        """The same, with a reason where the ledger has none."""
-        return self if self.error or self.state == "invoiced" else replace(self, error=why)
+        """The same, with the reason this run has for it; an older one of the ledger gives way."""
+        return self if self.state == "invoiced" or not why else replace(self, error=why)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ _REOPEN = text(
     SET state = 'cancelled', billing = billing + 1, updated_at = now()
     WHERE lease_id = :lease_id AND due_date = :due_date
       AND state IN ('invoiced', 'refused', 'cancelled')
+      -- Also the one it made, wherever its due date was moved to.
+      AND NOT EXISTS (SELECT FROM invoice
+                      WHERE invoice.id = ledger.invoice_id AND status <> 'CANCELLED')
       AND 'CANCELLED' = ALL (
           SELECT status::text FROM invoice
           WHERE "leaseId" = :lease_id AND category = 'RENT' AND "dueDate" = :due_date)
@@ -134,11 +137,14 @@ _RECORD = text(
         id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
         "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
         "updatedAt")
-    SELECT invoice_id, lease_id, tenant_id, landlord_id, description, amount_cents / 100.0,
+    -- What was deleted meanwhile must not keep the invoice from being recorded.
+    SELECT invoice_id, (SELECT id FROM lease WHERE lease.id = done.lease_id),
+           tenant_id, landlord_id, description, amount_cents / 100.0,
            'RENT', CAST(:status AS "InvoiceStatus"), request_code,
            'https://paystack.shop/pay/' || request_code, due_date,
            jsonb_build_array(jsonb_build_object('name', 'Rent', 'amount', amount_cents / 100.0)),
-           recurring_billable_id, timezone('UTC', now())
+           (SELECT id FROM recurring_billable WHERE recurring_billable.id
+               = done.recurring_billable_id), timezone('UTC', now())
     FROM done
     RETURNING id
     """

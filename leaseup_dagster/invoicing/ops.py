@@ -8,9 +8,15 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.customers.report import CustomerReport
-from leaseup_dagster.invoicing import batches, report, standing
+from leaseup_dagster.invoicing import batches, forgotten, report, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
-from leaseup_dagster.invoicing.keys import BatchReport, InvoiceBatch, InvoicePlan, InvoiceResult
+from leaseup_dagster.invoicing.keys import (
+    BatchReport,
+    Compared,
+    InvoiceBatch,
+    InvoicePlan,
+    InvoiceResult,
+)
 from leaseup_dagster.money import format_rands, rands_from_cents
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
@@ -22,6 +28,30 @@ MAX_PER_RUN = 20_000
 
 
 @dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Asks Paystack, before anything is sent, for payment requests of ours that the"
+    " ledger does not know: after a restored backup they are taken over, not made again.",
+)
+def compare_before_billing(
+    context: dg.OpExecutionContext,
+    plan: InvoicePlan,
+    customers: CustomerReport,
+    creation: dg.ResourceParam[InvoiceCreation],
+    tasks: dg.ResourceParam[TaskSettings],
+) -> Compared:
+    seconds = seconds_left(context, tasks.taking_seconds)
+    compared = forgotten.compare(creation.engine, creation.paystack, tasks, seconds)
+    if compared.retry and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(compared.hold)
+    if compared.hold:
+        context.log.warning(compared.hold)
+    if compared.remembered:
+        context.log.warning(report.remembered_line(compared))
+    context.add_output_metadata({"found at Paystack, not in the ledger": compared.remembered})
+    return compared
+
+
+@dg.op(
     out=dg.DynamicOut(InvoiceBatch),
     retry_policy=SERVICE_UNREACHABLE,
     description="Cuts what is to be billed into batches, also what earlier runs left open.",
@@ -29,13 +59,13 @@ MAX_PER_RUN = 20_000
 def cut_into_batches(
     context: dg.OpExecutionContext,
     plan: InvoicePlan,
-    customers: CustomerReport,
+    compared: Compared,
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
     with engine.connect() as connection:
-        keys = [plan.only] if plan.only else standing.open_keys(connection, MAX_PER_RUN)
-    for batch in batches.cut(keys, plan.as_of, tasks.batch_size):
+        keys = standing.open_keys(connection, MAX_PER_RUN, plan.only)
+    for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared.hold):
         yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
 
 
@@ -104,8 +134,9 @@ def report_invoicing(
     if not plan.only:  # the plot is of whole mornings
         # Yielded, not logged: an event that an op logs is lost when the op raises.
         yield dg.AssetMaterialization("invoices", metadata=metadata)
-    if done.failed:
-        raise dg.Failure(report.in_words(done), metadata=metadata, allow_retries=False)
+    wrong = report.in_words(done) if done.failed else report.nothing_done(plan, done, left)
+    if wrong:
+        raise dg.Failure(wrong, metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
 
 
@@ -118,7 +149,9 @@ def _metadata(
         "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
     }
     return {
-        **page_and_tables(report.summary(plan, done, left), sections),
+        **page_and_tables(
+            f"{report.summary(plan, done, left)}\n\n{report.explain_hint(done)}", sections
+        ),
         "as of": plan.as_of.isoformat(),
         "created": len(done.billed) - done.adopted,
         "adopted": done.adopted,

@@ -1,11 +1,14 @@
 """The steps that plan, as Dagster sees them. They write at most the plan, and call nobody."""
 
+from datetime import date
+
 import dagster as dg
 from pydantic import Field, field_validator
 from sqlalchemy import Engine
 
 from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, report
 from leaseup_dagster.invoicing.keys import InvoicePlan
+from leaseup_dagster.invoicing.missed import LONGEST_AGO
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig, checked_date
@@ -13,7 +16,36 @@ from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.tables import ROWS_SHOWN, table
 
 
-class CheckConfig(DayConfig):
+class PlanConfig(DayConfig):
+    """Which months a plan is of."""
+
+    bill_from: str = Field(
+        "",
+        description="YYYY-MM-DD: also bill every month that fell due from this day on and was"
+        " missed, as when the service was down. Empty: each lease's next due date only.",
+    )
+
+    @field_validator("bill_from")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        return checked_date(value, "bill_from")
+
+    def first_day(self) -> date | None:
+        """`bill_from`; a Failure that is not retried if it is no day to begin from."""
+        if not self.bill_from:
+            return None
+        first, as_of = date.fromisoformat(self.bill_from), self.day()
+        # A mistyped year must not bill the tenants' whole past.
+        if not as_of - LONGEST_AGO <= first <= as_of:
+            raise dg.Failure(
+                f"bill_from must be a day of the {LONGEST_AGO.days} days up to {as_of}, not"
+                f" {first}. An older month of one lease is billed by create_invoice.",
+                allow_retries=False,
+            )
+        return first
+
+
+class CheckConfig(PlanConfig):
     """What check_upcoming_invoices can be told."""
 
     confirm_up_to: int = Field(
@@ -47,10 +79,10 @@ def plan_invoices(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
-    as_of = config.day()
+    as_of, bill_from = config.day(), config.first_day()
     context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
     with engine.begin() as connection:
-        plan = planning.plan(connection, as_of, tasks)
+        plan = planning.plan(connection, as_of, tasks, bill_from)
         too_large = brake.too_large(plan, tasks.max_new_invoices, config.confirm_up_to)
         if too_large:  # leaving by an exception takes the plan back
             raise dg.Failure(too_large, allow_retries=False)
@@ -76,7 +108,7 @@ def plan_one_invoice(
             raise dg.Failure(asked, allow_retries=False)
         if config.rebill:
             ledger.reopen_cancelled(connection, asked)
-        plan = planning.plan_one(connection, asked, as_of, tasks)
+        plan = planning.plan_one(connection, asked, as_of, tasks, rebill=config.rebill)
         refused = by_hand.why_not(plan)
         if refused:
             raise dg.Failure(refused, allow_retries=False)
@@ -91,14 +123,14 @@ def plan_one_invoice(
 )
 def preview_invoices(
     context: dg.OpExecutionContext,
-    config: DayConfig,
+    config: PlanConfig,
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> None:
-    as_of = config.day()
+    as_of, bill_from = config.day(), config.first_day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
-        plan = planning.preview(connection, as_of, tasks)
-        bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN)
+        plan = planning.preview(connection, as_of, tasks, bill_from)
+        bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN, bill_from)
     _tell_plan(context, plan)
     warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)
     if warning:

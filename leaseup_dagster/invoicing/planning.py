@@ -16,6 +16,7 @@ from sqlalchemy.types import Date, Text
 from leaseup_dagster.invoicing.candidates import (
     GIVEN_MONTH,
     NEXT_MONTHS,
+    PASSED_MONTHS,
     PLANNED_MONTHS,
     bindings,
     key_arrays,
@@ -44,7 +45,7 @@ _WRITE = """
         description, split_code, recurring_billable_id, by_hand, state)
     SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents, 'ZAR',
            description, split_code, recurring_billable_id, by_hand, 'planned'
-    FROM verdict WHERE reason IS NULL ORDER BY due_date, lease_id
+    FROM verdict WHERE reason IS NULL ORDER BY lease_id, due_date
     ON CONFLICT (lease_id, due_date) DO UPDATE SET
         tenant_id = excluded.tenant_id, landlord_id = excluded.landlord_id,
         amount_cents = excluded.amount_cents, description = excluded.description,
@@ -71,7 +72,9 @@ withdrawn AS (
 """
 
 _SUMMARY = """
-SELECT reason, count(*) AS leases, count(*) FILTER (WHERE automatic) AS automatic,
+SELECT reason, count(*) AS leases,
+       count(*) FILTER (WHERE reason IS NULL AND coalesce(state, 'cancelled') = 'cancelled') AS new,
+       count(*) FILTER (WHERE automatic) AS automatic,
        coalesce(sum(amount_cents), 0)::bigint AS cents,
        count(*) FILTER (WHERE reason IS NULL AND split_code IS NULL) AS without_split,
        (array_agg(lease_id ORDER BY lease_id)
@@ -94,27 +97,35 @@ WHERE place <= :limit ORDER BY place
 """
 
 
-def plan(connection: Connection, as_of: date, tasks: TaskSettings) -> InvoicePlan:
-    """Plan every due month, withdraw what is no longer due, and say who was skipped and why."""
+def plan(
+    connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
+) -> InvoicePlan:
+    """Plan every due month, withdraw what is no longer due, and say who was skipped and why.
+
+    With `bill_from`, also the months that fell due from that day on and were missed.
+    """
     connection.execute(_ALLOW_LONG)
     connection.execute(_ONE_PLAN_AT_A_TIME)
-    statement = _statement(verdicts(NEXT_MONTHS) + _WRITE + _SUMMARY)
-    return _summary(connection, statement, bindings(as_of, tasks), as_of)
+    statement = _statement(verdicts(_months(bill_from)) + _WRITE + _SUMMARY)
+    return _summary(connection, statement, _bindings(as_of, tasks, bill_from), as_of)
 
 
-def preview(connection: Connection, as_of: date, tasks: TaskSettings) -> InvoicePlan:
+def preview(
+    connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
+) -> InvoicePlan:
     """What `plan` would find, writing nothing."""
     connection.execute(_ALLOW_LONG)
-    statement = _statement(verdicts(NEXT_MONTHS) + _SUMMARY)
-    return _summary(connection, statement, bindings(as_of, tasks), as_of)
+    statement = _statement(verdicts(_months(bill_from)) + _SUMMARY)
+    return _summary(connection, statement, _bindings(as_of, tasks, bill_from), as_of)
 
 
 def plan_one(
-    connection: Connection, key: LedgerKey, as_of: date, tasks: TaskSettings
+    connection: Connection, key: LedgerKey, as_of: date, tasks: TaskSettings, *, rebill: bool
 ) -> InvoicePlan:
     """Plan one month because a person asked: whatever the window and the automatic switch say."""
     statement = _statement(verdicts(GIVEN_MONTH) + _WRITE + _SUMMARY)
-    values = bindings(as_of, tasks, by_hand=True)
+    connection.execute(_ALLOW_LONG)
+    values = bindings(as_of, tasks, by_hand=True, rebill=rebill)
     values |= {"lease_id": key.lease_id, "due_date": key.due_date}
     return replace(_summary(connection, statement, values, as_of), only=key)
 
@@ -123,24 +134,39 @@ def plan_again(
     connection: Connection, keys: Sequence[LedgerKey], as_of: date, tasks: TaskSettings
 ) -> None:
     """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
+    connection.execute(_ALLOW_LONG)
     statement = _statement(verdicts(PLANNED_MONTHS) + _WRITE + _COUNT)
     connection.execute(statement, bindings(as_of, tasks) | key_arrays(keys))
 
 
 def first_verdicts(
-    connection: Connection, as_of: date, tasks: TaskSettings, limit: int
+    connection: Connection,
+    as_of: date,
+    tasks: TaskSettings,
+    limit: int,
+    bill_from: date | None = None,
 ) -> tuple[list[Verdict], list[Verdict]]:
     """The first `limit` months that would be billed, and the first that would be skipped.
 
     Those a person should look at come first among the skipped.
     """
-    statement = _statement(verdicts(NEXT_MONTHS) + _FIRST)
-    values = bindings(as_of, tasks) | _LISTING | {"limit": limit}
+    statement = _statement(verdicts(_months(bill_from)) + _FIRST)
+    values = _bindings(as_of, tasks, bill_from) | _LISTING | {"limit": limit}
     found = [
         Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents)
         for row in connection.execute(statement, values)
     ]
     return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
+
+
+def _months(bill_from: date | None) -> str:
+    """Without `bill_from` the passed months cost nothing: they are not in the statement."""
+    return NEXT_MONTHS if bill_from is None else f"{NEXT_MONTHS} UNION {PASSED_MONTHS}"
+
+
+def _bindings(as_of: date, tasks: TaskSettings, bill_from: date | None) -> dict[str, Any]:
+    passed = {} if bill_from is None else {"bill_from": bill_from}
+    return bindings(as_of, tasks) | passed
 
 
 def _statement(sql: str) -> TextClause:
@@ -166,6 +192,7 @@ def _summary(
         as_of=as_of,
         automatic_leases=sum(row.automatic for row in rows),
         to_bill=billed.leases if billed else 0,
+        new=billed.new if billed else 0,
         total_cents=billed.cents if billed else 0,
         without_split=tuple(billed.split_examples or ()) if billed else (),
         without_split_count=billed.without_split if billed else 0,

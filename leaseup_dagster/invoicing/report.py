@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from leaseup_dagster.invoicing.creation import Outcome
 from leaseup_dagster.invoicing.keys import (
     BatchReport,
+    Compared,
     InvoicePlan,
     InvoiceResult,
     LedgerKey,
@@ -37,8 +38,15 @@ class InvoicingReport:
 
     @classmethod
     def of(cls, reports: Sequence[BatchReport]) -> "InvoicingReport":
-        """The last word on each month: later reports come after earlier ones."""
-        results = {result.key: result for report in reports for result in report.results}
+        """The last word on each month: later reports come after earlier ones.
+
+        Where nothing has changed since, the earlier one knows better why.
+        """
+        results: dict[LedgerKey, InvoiceResult] = {}
+        for result in (result for report in reports for result in report.results):
+            earlier = results.get(result.key)
+            if earlier is None or earlier.state != result.state:
+                results[result.key] = result
         left = {key for report in reports for key in report.left}
         in_order = [results[key] for key in sorted(results)]
         return cls(
@@ -47,7 +55,8 @@ class InvoicingReport:
             failed=tuple(
                 r
                 for r in in_order
-                if r.state not in ("invoiced", "cancelled") and r.key not in left
+                if r.state == "refused"
+                or (r.state not in ("invoiced", "cancelled") and r.key not in left)
             ),
         )
 
@@ -131,10 +140,32 @@ def created_line(result: InvoiceResult) -> str:
     )
 
 
+def remembered_line(compared: Compared) -> str:
+    return (
+        f"Paystack has {compared.remembered} payment requests of ours that the ledger did not know,"
+        " as after a restored backup. They are taken over, none is made again."
+    )
+
+
 def failed_line(outcome: Outcome) -> str:
     return (
         f"Failed to create invoice lease_id={outcome.key.lease_id}"
         f" due_date={outcome.key.due_date}: {outcome.why}"
+    )
+
+
+def nothing_done(plan: InvoicePlan, report: InvoicingReport, left: int) -> str | None:
+    """Why a run in which nothing failed is none to be content with, or None."""
+    if report.billed or not plan.to_bill or not left:
+        return None
+    if plan.only:
+        return (
+            f"Lease {plan.only.lease_id} was not billed: another run has it in hand, or the run was"
+            " out of time. Launch it again."
+        )
+    return (
+        f"Not one of {left} invoices was created: another run has them in hand, or the time was up"
+        " before the first. Launch it again, and look at this run's log if that does not help."
     )
 
 
@@ -156,3 +187,12 @@ def in_words(report: InvoicingReport) -> str:
     ]
     more = f"\n… and {len(lines) - 50} more" if len(lines) > 50 else ""
     return f"{len(lines)} invoices were not created:\n" + "\n".join(lines[:50]) + more
+
+
+def explain_hint(done: InvoicingReport) -> str:
+    """How to have one of these leases explained: the config to paste into the Launchpad."""
+    first = next((r.key.lease_id for r in (*done.failed, *done.billed)), "the lease's id")
+    return (
+        "One lease's whole story, and why it was billed or not: launch explain_lease with"
+        f' `ops: {{explain_one_lease: {{config: {{lease_id: "{first}"}}}}}}`'
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, func, literal, select, tuple_
 
 from leaseup_dagster.database.leaseup import invoice
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
@@ -23,11 +23,11 @@ class Unanswered:
     settles_in: float
 
 
-def open_keys(connection: Connection, limit: int) -> list[LedgerKey]:
-    """What is planned or unanswered, earliest due date first."""
+def open_keys(connection: Connection, limit: int, only: LedgerKey | None = None) -> list[LedgerKey]:
+    """What is planned or unanswered, earliest due date first; or `only` that, if it is."""
     rows = connection.execute(
         select(ledger.c.due_date, ledger.c.lease_id)
-        .where(ledger.c.state.in_(("planned", "requesting")))
+        .where(ledger.c.state.in_(("planned", "requesting")), *([among([only])] if only else []))
         .order_by(ledger.c.due_date, ledger.c.lease_id)
         .limit(limit)
     )
@@ -106,6 +106,8 @@ def results(connection: Connection, keys: Sequence[LedgerKey]) -> list[InvoiceRe
 
 def among(keys: Sequence[LedgerKey]) -> ColumnElement[bool]:
     """The condition that a row is one of `keys`."""
-    return tuple_(ledger.c.lease_id, ledger.c.due_date).in_(
-        [(key.lease_id, key.due_date) for key in keys]
+    wanted = select(
+        func.unnest(literal([key.lease_id for key in keys], ARRAY(Text))),
+        func.unnest(literal([key.due_date for key in keys], ARRAY(Date))),
     )
+    return tuple_(ledger.c.lease_id, ledger.c.due_date).in_(wanted)

@@ -145,6 +145,17 @@ class PaymentRequest(_Read):
         default_factory=list
     )
 
+    @property
+    def has_payments(self) -> bool:
+        """Whether anything was paid on it, in full or in part. Only fetch and verify can tell."""
+        pending = self.pending_amount_cents
+        return (
+            self.paid
+            or bool(self.amount_paid_cents)
+            or (pending is not None and pending < self.amount_cents)
+            or any(transaction.status == "success" for transaction in self.transactions)
+        )
+
     def mentions(self, reference: str) -> bool:
         """Whether it was made for `reference`: in its metadata, or a whole word of its description.
 

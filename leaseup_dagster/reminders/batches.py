@@ -8,6 +8,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
+from leaseup_dagster.batching import slices
 from leaseup_dagster.reminders import ledger, overdue, standing
 from leaseup_dagster.reminders.cadence import Cadence, due_step, is_finished
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -28,9 +29,6 @@ from leaseup_dagster.stopping import in_flight
 
 MAX_PER_RUN = 20_000
 """More invoices than Paystack's quota lets one run ask about; the next run finds the rest."""
-
-MAX_BATCHES = 40
-"""Steps a run is cut into at most; beyond that its batches grow."""
 
 
 def cadence_of(rules: ReminderSettings) -> Cadence:
@@ -61,9 +59,8 @@ def _kind(tenants: Iterable[Chased], cadence: Cadence, as_of: date) -> str:
 
 
 def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
-    """Batches of `size` invoices, or larger ones where there would be more than `MAX_BATCHES`."""
-    size = max(size, -(-len(late.due) // MAX_BATCHES))
-    parts = [late.due[first : first + size] for first in range(0, len(late.due), size)]
+    """Batches of `size` invoices, or larger ones where they would be too many steps."""
+    parts = slices(late.due, size)
     return [
         ReminderBatch(day.as_of, number, len(parts), part, day.ignore_quiet_hours)
         for number, part in enumerate(parts, 1)

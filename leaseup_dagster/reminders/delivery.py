@@ -13,8 +13,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.invoicing import payments
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.reminders import ledger, overdue
+from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.fuse import Fuse, name_of
 from leaseup_dagster.reminders.keys import AFTER, Kind, ReminderResult
 from leaseup_dagster.reminders.ledger import Ending, Mark
@@ -22,7 +23,7 @@ from leaseup_dagster.reminders.message import words
 from leaseup_dagster.reminders.quiet_hours import QuietHours
 from leaseup_dagster.reminders.recipients import Text
 from leaseup_dagster.settings import SEND_WINDOW_SECONDS, ReminderSettings
-from leaseup_dagster.sms.gsm7 import fingerprint
+from leaseup_dagster.sms.gsm7 import fingerprint, segments
 from leaseup_dagster.sms.phone_numbers import mask, number_hash
 from leaseup_dagster.sms.sender import NotSent, NumberRefused, Outcome, Sender, Sent, Unknown
 
@@ -46,6 +47,7 @@ class ReminderDelivery:
     sender: Sender | None
     rules: ReminderSettings
     clock: Callable[[], datetime] = _now
+    keep_text: bool = False
     send_window_seconds: float = SEND_WINDOW_SECONDS
 
     def is_quiet(self) -> bool:
@@ -75,7 +77,7 @@ class ReminderDelivery:
                 return text.result(Kind.QUIET_HOURS)
             send_before = time.monotonic() + self.send_window_seconds
             body = words(self.rules.template, text.facts)
-            marked = self._mark(text, body, run_id)
+            marked = self._mark(text, body, run_id, sender.provider)
             if isinstance(marked, Kind):
                 return text.result(marked)
             outcome = self._send(sender, text.number, body, send_before)
@@ -91,7 +93,7 @@ class ReminderDelivery:
             code=ending.code or "",
         )
 
-    def _mark(self, text: Text, body: str, run_id: str) -> Mark | Kind:
+    def _mark(self, text: Text, body: str, run_id: str, provider: str) -> Mark | Kind:
         """Committed before the text leaves: after a crash nobody sends it again. Or why not."""
         wanted = Mark(
             invoice_id=text.invoice_id,
@@ -103,12 +105,19 @@ class ReminderDelivery:
             text_hash=fingerprint(body),
             amount_cents=text.facts.amount_cents,
             run_id=run_id,
+            template_hash=fingerprint(self.rules.template),
+            segments=segments(body),
+            provider=provider,
+            text=body if self.keep_text else None,
         )
         with self.engine.begin() as connection:
             # Locked: two runs that see different tenants of it mark one after the other.
-            if not overdue.lock_if_open(connection, text.invoice_id):
+            if not payments.lock_if_open(connection, text.invoice_id):
                 return Kind.NO_LONGER_LATE
             if ledger.number_was_texted(connection, wanted):
+                return Kind.ALREADY_TEXTED
+            # Another run, of another day, may have texted since this one looked.
+            if ledger.texted_since(connection, wanted, self.rules.repeat_days):
                 return Kind.ALREADY_TEXTED
             tenant_ids = ledger.mark(connection, wanted)
         return replace(wanted, tenant_ids=tenant_ids) if tenant_ids else Kind.ALREADY_TEXTED

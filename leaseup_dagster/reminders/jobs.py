@@ -3,6 +3,11 @@
 import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.reminders.checks import check_reminders
+from leaseup_dagster.reminders.communications_ops import (
+    ask_for_delivery_status,
+    forget_old_texts,
+)
 from leaseup_dagster.reminders.ops import (
     cut_reminders_into_batches,
     find_late_invoices,
@@ -35,6 +40,7 @@ def send_late_payment_reminders() -> None:
     late = find_late_invoices(day, settled)
     reports = cut_reminders_into_batches(day, late).map(send_reminders).collect()
     report_reminders(day, settled, late, reports)
+    check_reminders(reports)
 
 
 @dg.job(
@@ -44,6 +50,48 @@ def send_late_payment_reminders() -> None:
 )
 def preview_late_payment_reminders() -> None:
     preview_reminders()
+
+
+@dg.job(
+    description="Asks Twilio what became of the texts it took in the last week, and keeps the"
+    " answer for the communications record. AWS SNS has no such answer: the run says so and ends."
+    " Runs by itself at 18:00.",
+    tags={**TAGS, "leaseup/exclusive": "update_delivery_status"},
+)
+def update_delivery_status() -> None:
+    ask_for_delivery_status()
+
+
+@dg.job(
+    description="Applies COMMUNICATIONS_RETENTION_DAYS (three years): texts about settled invoices"
+    " are deleted, those about open ones lose the number and the words. The ledgers' history, which"
+    " holds ids only, stays. Runs by itself every Sunday at 03:00.",
+    tags=TAGS,
+)
+def forget_old_communications() -> None:
+    forget_old_texts()
+
+
+@dg.schedule(
+    job=update_delivery_status,
+    cron_schedule="0 18 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 18:00 in Johannesburg, when the morning's texts have arrived.",
+)
+def delivery_status_at_six(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
+
+
+@dg.schedule(
+    job=forget_old_communications,
+    cron_schedule="0 3 * * 0",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Sunday at 03:00 in Johannesburg.",
+)
+def retention_on_sundays(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
 
 
 @dg.schedule(

@@ -49,6 +49,11 @@ class Mark:
     text_hash: str = field(repr=False)
     amount_cents: int
     run_id: str
+    # For the communications record; `text` only when it is to be kept.
+    template_hash: str = ""
+    segments: int = 0
+    provider: str = ""
+    text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,14 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
             "message_id": None,
             "code": None,
             "error": None,
+            "delivery_status": None,
+            "delivery_code": None,
             "updated_at": func.now(),
         },
         where=or_(
             ledger.c.state == "planned",
             and_(ledger.c.state == "refused", ledger.c.number_hash != again.number_hash),
+            and_(ledger.c.state == "refused", ledger.c.outcome == "unlisted"),
         ),
     ).returning(ledger.c.tenant_id)
     return tuple(connection.execute(marked).scalars())
@@ -115,6 +123,18 @@ def number_was_texted(connection: Connection, text: Mark) -> bool:
         ledger.c.state.in_(COUNTS_AS_SENT),
     )
     return bool(connection.execute(select(same)).scalar())
+
+
+def texted_since(connection: Connection, text: Mark, repeat_days: int) -> bool:
+    """Whether one of the readers got this step's text, a later one, or any so near to its day."""
+    near = ledger.c.as_of > text.as_of - timedelta(days=repeat_days)
+    other = exists().where(
+        ledger.c.invoice_id == text.invoice_id,
+        ledger.c.tenant_id.in_(text.tenant_ids),
+        ledger.c.state.in_(COUNTS_AS_SENT),
+        or_(ledger.c.step >= text.step, near),
+    )
+    return bool(connection.execute(select(other)).scalar())
 
 
 def record(connection: Connection, text: Mark, ending: Ending) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.reminders import batches, look_up, overdue, preview, report
+from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import (
@@ -21,6 +21,7 @@ from leaseup_dagster.reminders.keys import (
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
+from leaseup_dagster.sms.gsm7 import fingerprint
 from leaseup_dagster.stopping import seconds_left
 from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables, table
 
@@ -46,6 +47,8 @@ def mark_overdue_invoices(
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
     with delivery.engine.begin() as connection:
         marked = overdue.mark_overdue(connection, as_of)
+        template = delivery.rules.template
+        communications.remember_template(connection, fingerprint(template), template)
     context.log.info(f"Marked {marked} invoices as OVERDUE")
     return ReminderDay(as_of, marked, config.ignore_quiet_hours)
 

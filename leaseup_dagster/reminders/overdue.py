@@ -36,11 +36,9 @@ from leaseup_dagster.database.leaseup import (
     utc_now,
 )
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.invoicing.payments import OPEN
 from leaseup_dagster.reminders.cadence import LastText
 from leaseup_dagster.reminders.recipients import Reminder
-
-OPEN = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
-"""Statuses in which an invoice is chased: never drafts, cancelled or paid ones."""
 
 COUNTS_AS_SENT = ("sending", "sent", "unknown")
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
@@ -94,7 +92,12 @@ def reminders(
     recipient, last = _recipients(due), _last_texts()
     refused = (
         select(func.array_agg(ledger.c.number_hash))
-        .where(ledger.c.tenant_id == tenant.c.id, ledger.c.state == "refused")
+        # An unlisted refusal may have meant the account: only a listed one is about the number.
+        .where(
+            ledger.c.tenant_id == tenant.c.id,
+            ledger.c.state == "refused",
+            ledger.c.outcome != "unlisted",
+        )
         .scalar_subquery()
     )
     rows = connection.execute(
@@ -134,12 +137,6 @@ def paid_among(connection: Connection, invoice_ids: Sequence[str]) -> list[str]:
     """Those of `invoice_ids` that are PAID now."""
     found = select(invoice.c.id).where(invoice.c.id.in_(invoice_ids), invoice.c.status == "PAID")
     return list(connection.execute(found.order_by(invoice.c.id)).scalars())
-
-
-def lock_if_open(connection: Connection, invoice_id: str) -> bool:
-    """Whether it is still to be chased; if so nobody changes it until this transaction ends."""
-    found = select(invoice.c.id).where(invoice.c.id == invoice_id, invoice.c.status.in_(OPEN))
-    return connection.execute(found.with_for_update(key_share=True)).first() is not None
 
 
 def _late(as_of: date, after_days: int) -> list[ColumnElement[bool]]:

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders.delivery import ReminderDelivery
-from leaseup_dagster.settings import ReminderSettings, load
+from leaseup_dagster.settings import CommunicationsSettings, ReminderSettings, load
 from leaseup_dagster.sms.sender import Sender
 
 
@@ -24,4 +24,17 @@ class ReminderDeliveryResource(dg.ConfigurableResource[ReminderDelivery]):
     sms: dg.ResourceDependency[Sender | None]
 
     def create_resource(self, context: dg.InitResourceContext) -> ReminderDelivery:
-        return ReminderDelivery(self.engine, self.paystack, self.sms, load(ReminderSettings))
+        return ReminderDelivery(
+            self.engine,
+            self.paystack,
+            self.sms,
+            load(ReminderSettings),
+            keep_text=load(CommunicationsSettings).keep_text,
+        )
+
+
+class CommunicationsResource(dg.ConfigurableResource[CommunicationsSettings]):
+    """What is kept of the texts, and for how long: the COMMUNICATIONS_… variables."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> CommunicationsSettings:
+        return load(CommunicationsSettings)

@@ -7,13 +7,13 @@ the payments and PAID in one transaction, each payment once.
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.invoicing import payments
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import NotFound, NotSent, PaystackError
 from leaseup_dagster.paystack.models import PaymentRequest
-from leaseup_dagster.reminders import overdue, payments
 from leaseup_dagster.reminders.keys import Kind
-from leaseup_dagster.reminders.payments import Payment
 from leaseup_dagster.reminders.recipients import Chase
 
 
@@ -27,7 +27,7 @@ class Standing:
 
 
 def ask(chase: Chase, engine: Engine, paystack: PaystackClient) -> Standing:
-    """How the invoice stands at Paystack. Never raises for anything Paystack does."""
+    """How the invoice stands at Paystack. Never raises: one bad row stops no other."""
     if not chase.request_code:
         return Standing(chase.invoice_id)
     try:
@@ -38,7 +38,10 @@ def ask(chase: Chase, engine: Engine, paystack: PaystackClient) -> Standing:
         return Standing(chase.invoice_id, Kind.LEFT, error.message)
     except PaystackError as error:
         return Standing(chase.invoice_id, Kind.UNREACHABLE, str(error))
-    return _recorded(chase.invoice_id, request, engine)
+    try:
+        return _recorded(chase.invoice_id, request, engine)
+    except DBAPIError as error:  # its message may quote a row
+        return Standing(chase.invoice_id, Kind.BROKEN, type(error.orig).__name__)
 
 
 def _fetched(code: str, paystack: PaystackClient) -> PaymentRequest:
@@ -47,35 +50,12 @@ def _fetched(code: str, paystack: PaystackClient) -> PaymentRequest:
         request = paystack.verify_payment_request(code)
     except NotFound:  # perhaps archived, and perhaps paid before that
         return paystack.fetch_payment_request(code)
-    return paystack.fetch_payment_request(code) if _has_payments(request) else request
-
-
-def _has_payments(request: PaymentRequest) -> bool:
-    pending = request.pending_amount_cents
-    return (
-        request.paid
-        or bool(request.amount_paid_cents)
-        or (pending is not None and pending < request.amount_cents)
-    )
+    return paystack.fetch_payment_request(code) if request.has_payments else request
 
 
 def _recorded(invoice_id: str, request: PaymentRequest, engine: Engine) -> Standing:
-    found = [
-        Payment(transaction.reference, transaction.amount_cents)
-        for transaction in request.transactions
-        if transaction.status == "success" and transaction.reference and transaction.amount_cents
-    ]
-    if request.paid and not found:
-        # Marked as paid on the dashboard: there is no transaction, so the request stands for it.
-        found = [Payment(request.request_code, request.amount_paid_cents or request.amount_cents)]
-    if found:
-        with engine.begin() as connection:
-            if not overdue.lock_if_open(connection, invoice_id):
-                return Standing(invoice_id, Kind.NO_LONGER_LATE)
-            for payment in found:
-                payments.record(connection, invoice_id, payment)
-            if request.paid:
-                payments.mark_paid(connection, invoice_id)
+    if payments.payments_on(request) and not payments.record_all(engine, invoice_id, request):
+        return Standing(invoice_id, Kind.NO_LONGER_LATE)
     if request.paid:
         return Standing(invoice_id, Kind.PAID)
     if request.archived:

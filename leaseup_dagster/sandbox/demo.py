@@ -6,6 +6,7 @@ portfolio says. Anything unexpected makes it fail.
 
 import argparse
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from datetime import date
 from typing import Any
 
 from leaseup_dagster.as_of import resolve_as_of
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.sandbox import evidence
 from leaseup_dagster.sandbox.arrears import INVOICES
@@ -21,6 +23,9 @@ from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.portfolio import LEASES
 from leaseup_dagster.sandbox.scene import lay_out
 from leaseup_dagster.sandbox.world import World, a_world
+
+EXPLAINED = "lease-answer-lost"
+CANCELLED = "lease-starts-in-future"
 
 
 class Unexpected(Exception):
@@ -92,6 +97,21 @@ class Demo:
         _expect_equal(evidence.footprint(self.world), self.before, "somebody was texted twice")
         print("   Sent nothing.")
 
+    def explain(self) -> None:
+        """The story of one lease, as `leaseup-dagster explain` prints it."""
+        _expect_equal(evidence.footprint(self.world), self.before, "explaining made something")
+        print(textwrap.indent(evidence.story(self.world, EXPLAINED, self.today), "   "))
+
+    def cancel(self) -> None:
+        """Archived at Paystack, CANCELLED in LeaseUp, and not planned again."""
+        code, where = evidence.cancelled(self.world, CANCELLED)
+        wanted = evidence.Cancelled(archived=True, status="CANCELLED", state="cancelled")
+        _expect_equal(where, wanted, "it was not taken back everywhere")
+        verdict = evidence.verdicts(self.world, self.today)[CANCELLED]
+        _expect_equal(verdict, SkipReason.CANCELLED_BY_PERSON, "it would be billed again")
+        print(f"   Paystack: {code} is archived. LeaseUp: the invoice is {where.status}.")
+        print(f"   Tomorrow's plan skips {CANCELLED}: {SkipReason(verdict).meaning}")
+
     def conclude(self) -> None:
         """One payment request for each lease and due date; the two sides agree."""
         at_paystack = evidence.months_at_paystack(self.world)
@@ -112,6 +132,18 @@ class Step:
     op: str
     intro: str
     look: Callable[[Demo], None]
+    config: Callable[[Demo], dict[str, Any]] = lambda demo: {"as_of": demo.today.isoformat()}
+
+
+def _explained(demo: Demo) -> dict[str, Any]:
+    return {"lease_id": EXPLAINED, "as_of": demo.today.isoformat()}
+
+
+def _taken_back(demo: Demo) -> dict[str, Any]:
+    due = next(row.key.due_date for row in evidence.billed(demo.world)
+               if row.key.lease_id == CANCELLED)  # fmt: skip
+    month = {"lease_id": CANCELLED, "due_date": due.isoformat()}
+    return {**month, "reason": "agreed with the tenant: first month free", "confirm": True}
 
 
 _CHECK = "check_upcoming_invoices"
@@ -121,7 +153,10 @@ STEPS = [
     Step(_CHECK, "plan_invoices", "once more", Demo.check_again),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "texts the late", Demo.remind),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "once more", Demo.remind_again),
-]
+    Step("explain_lease", "explain_one_lease", "one lease's whole story", Demo.explain, _explained),
+    Step("cancel_invoice", "choose_invoices_to_cancel", "takes one invoice back", Demo.cancel,
+         _taken_back),
+]  # fmt: skip
 
 
 def run(today: date) -> None:
@@ -135,7 +170,7 @@ def run(today: date) -> None:
         for number, step in enumerate(STEPS, start=1):
             print(f"\n{number}. {step.job}: {step.intro}", flush=True)
             start = time.monotonic()
-            if not world.execute(step.job, {step.op: {"as_of": today.isoformat()}}):
+            if not world.execute(step.job, {step.op: step.config(demo)}):
                 raise Unexpected(f"{step.job} failed:\n\n{world.log_tail()}")
             step.look(demo)
             print(f"   ({time.monotonic() - start:.1f} s)")

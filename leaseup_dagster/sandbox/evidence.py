@@ -6,10 +6,12 @@ from datetime import date
 
 from sqlalchemy import text
 
+from leaseup_dagster.explanation.story import Rules, tell
+from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.planning import first_verdicts
 from leaseup_dagster.sandbox.world import World
-from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
 _BILLED = text(
     """
@@ -18,6 +20,14 @@ _BILLED = text(
     FROM leaseup_dagster.invoice_ledger AS ledger
     JOIN invoice ON invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
     WHERE ledger.state = 'invoiced' ORDER BY ledger.due_date, ledger.lease_id
+    """
+)
+
+_STANDING = text(
+    """
+    SELECT request_code AS code, state, invoice.status::text AS status
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    JOIN invoice ON invoice.id = ledger.invoice_id WHERE ledger.lease_id = :lease_id
     """
 )
 
@@ -65,9 +75,33 @@ def billed(world: World) -> list[Billed]:
     return [Billed(LedgerKey(row.due_date, row.lease_id), *row[2:]) for row in rows]
 
 
+@dataclass(frozen=True)
+class Cancelled:
+    """How a month stands that was taken back: at Paystack, in LeaseUp and in our ledger."""
+
+    archived: bool
+    status: str
+    state: str
+
+
+def cancelled(world: World, lease_id: str) -> tuple[str, Cancelled]:
+    """The payment request's code of the lease's one month, and how it stands."""
+    with world.engine.connect() as connection:
+        row = connection.execute(_STANDING, {"lease_id": lease_id}).one()
+    (request,) = [r for r in world.paystack.payment_requests if r.request_code == row.code]
+    return row.code, Cancelled(request.archived, row.status, row.state)
+
+
+def story(world: World, lease_id: str, today: date) -> str:
+    """What `leaseup-dagster explain` prints of the lease."""
+    told = tell(world.engine, Rules(TaskSettings(), ReminderSettings()), lease_id, today)
+    return as_text(told.headline, told.sections())
+
+
 def months_at_paystack(world: World) -> Counter[LedgerKey]:
-    """How many payment requests each month has that was billed by this product."""
-    said = (request.metadata for request in world.paystack.payment_requests if request.metadata)
+    """How many payment requests each month has that was billed by this product, and stands."""
+    live = (request for request in world.paystack.payment_requests if not request.archived)
+    said = (request.metadata for request in live if request.metadata)
     return Counter(
         LedgerKey(date.fromisoformat(about["due_date"]), about["lease_id"]) for about in said
     )

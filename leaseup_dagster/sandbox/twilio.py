@@ -30,8 +30,9 @@ from leaseup_dagster.sandbox.loopback import Loopback, until_told_to_stop
 
 ACCOUNT, TOKEN = "AC" + "0" * 32, "sandbox-token"
 SEND, LIST = "POST /Messages.json", "GET /Messages.json"
+FETCH = "GET /Messages/:sid.json"
 _LOOK_SECONDS = 0.005
-_PATH = re.compile(r".*/2010-04-01/Accounts/(?P<account>\w+)/Messages\.json")
+_PATH = re.compile(r".*/2010-04-01/Accounts/(?P<account>\w+)/Messages(/(?P<sid>\w+))?\.json")
 
 
 @dataclass
@@ -142,7 +143,8 @@ class TwilioStandIn(Loopback):
         await receive()
 
     async def _deal_with(self, request: Request, raw: str) -> Ending:
-        endpoint = f"{request.method} /Messages.json"
+        path = _PATH.fullmatch(request.url.path)
+        endpoint = FETCH if path and path["sid"] else f"{request.method} /Messages.json"
         form = {name: values[0] for name, values in parse_qs(raw or request.url.query).items()}
         self.requests.append((endpoint, form))
         fault = self.faults.take(endpoint, raw or request.url.query) or Fault()
@@ -161,11 +163,17 @@ class TwilioStandIn(Loopback):
             return error(404, 20404)
         if not self._let_in(request.headers.get("authorization", "")):
             return error(401, 20003)
+        if path["sid"]:
+            return self._fetch(path["sid"])
         return self._create(form) if request.method == "POST" else self._list(form)
 
     def _let_in(self, authorization: str) -> bool:
         pairs = (f"{user}:{secret}".encode() for user, secret in self.keys.items())
         return authorization in {f"Basic {base64.b64encode(pair).decode()}" for pair in pairs}
+
+    def _fetch(self, sid: str) -> Reply:
+        found = [message.wording() for message in self.messages if message.sid == sid]
+        return Reply.of(200, found[0]) if found else error(404, 20404)
 
     def _create(self, form: dict[str, str]) -> Reply:
         to = form.get("To", "")

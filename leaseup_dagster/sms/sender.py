@@ -58,11 +58,33 @@ class Unknown:
     why: str
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """What became of an accepted text, in the provider's own words: `delivered`, `undelivered` …
+
+    `code` is the provider's, where it failed.
+    """
+
+    status: str
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class NoDelivery:
+    """The provider could not say. `give_up`: nor will it of any other text just now."""
+
+    why: str
+    give_up: bool = False
+
+
 Outcome: TypeAlias = Sent | NumberRefused | NotSent | AccountProblem | Unknown
 
 
 class Sender(Protocol):
     """A provider. One sender serves many threads; `send` never repeats a request."""
+
+    provider: str
+    """Its name, as SMS_PROVIDER has it."""
 
     def send(self, number: str, text: str, *, valid_seconds: int) -> Outcome:
         """Text an E.164 number. The provider drops what it could not deliver in `valid_seconds`,
@@ -74,6 +96,10 @@ class Sender(Protocol):
 
         Sent or NumberRefused if it was found, else Unknown: not finding it proves nothing.
         """
+        ...
+
+    def delivery_of(self, message_id: str) -> Delivery | NoDelivery:
+        """What became of the text with this id. Never raises for anything the provider does."""
         ...
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ from leaseup_dagster.sms.sender import (
     CONNECT_SECONDS,
     READ_SECONDS,
     AccountProblem,
+    Delivery,
+    NoDelivery,
     NotSent,
     NumberRefused,
     Outcome,
@@ -50,6 +52,8 @@ class SnsSender:
 
     `from_number` is optional: digits are a number of ours, letters a sender id.
     """
+
+    provider = "aws-sns"
 
     def __init__(
         self, *, region: str, key: str | None, secret: str | None, from_number: str
@@ -91,6 +95,9 @@ class SnsSender:
 
     def look_up(self, number: str, fingerprint: str, since: datetime) -> Outcome:
         return Unknown("no answer came, and AWS SNS cannot be asked")
+
+    def delivery_of(self, message_id: str) -> Delivery | NoDelivery:
+        return NoDelivery("AWS SNS has no delivery status to ask for", give_up=True)
 
     def close(self) -> None:
         self._client.close()

@@ -22,6 +22,8 @@ from leaseup_dagster.sms.sender import (
     LONGEST_VALIDITY_SECONDS,
     READ_SECONDS,
     AccountProblem,
+    Delivery,
+    NoDelivery,
     NotSent,
     NumberRefused,
     Outcome,
@@ -52,6 +54,7 @@ _ACCOUNT_STATUSES = {401: _KEYS, 403: _KEYS, 404: "check SMS_ACCOUNT_SID and TWI
 _SENDER_QUEUE_FULL = 21611
 _UNDELIVERED = {"failed", "undelivered", "canceled"}
 _LOOK_AT = 20
+_NOT_FOUND = 404
 _CLOCKS_DIFFER = timedelta(minutes=2)
 
 # At INFO the SDK logs headers and the account, and a look-up's phone number twice.
@@ -61,6 +64,8 @@ for _name in ("twilio.http_client", "urllib3"):
 
 class TwilioSender:
     """Twilio for one account: `username` and `secret` are its SID and token, or an API key's."""
+
+    provider = "twilio"
 
     def __init__(
         self, *, base_url: str, account_sid: str, username: str, secret: str, from_number: str
@@ -99,6 +104,17 @@ class TwilioSender:
             if _is_the_one(message, fingerprint, since):
                 return _after_message(message)
         return Unknown("no answer came, and it is not in Twilio's list")
+
+    def delivery_of(self, message_id: str) -> Delivery | NoDelivery:
+        try:
+            message = self._client.messages(message_id).fetch()
+        except TwilioRestException as error:
+            found = f"Twilio error {error.status} ({error.code})"
+            return NoDelivery(found, give_up=error.status != _NOT_FOUND)
+        except Exception as error:
+            return NoDelivery(f"Twilio could not be asked ({type(error).__name__})", give_up=True)
+        code = None if message.error_code is None else str(message.error_code)
+        return Delivery(str(message.status), code)
 
     def close(self) -> None:
         self._http.session.close()

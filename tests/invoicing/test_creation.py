@@ -12,7 +12,7 @@ from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
 from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
-from leaseup_dagster.sandbox.builders import an_invoice
+from leaseup_dagster.sandbox.builders import a_recurring_billable, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 
@@ -66,6 +66,22 @@ def test_a_planned_month_costs_one_request_and_becomes_one_invoice(
     assert (row["dueAmount"], row["dueDate"]) == (8500.0, planned.due_date)
     assert row["lineItems"] == [{"name": "Rent", "amount": 8500.0}]
     assert row["paymentRequestUrl"] == f"https://paystack.shop/pay/{made.request_code}"
+
+
+def test_a_rent_rule_deleted_meanwhile_does_not_keep_the_invoice_from_being_recorded(
+    connection: Connection,
+    creation: InvoiceCreation,
+    due_lease: Callable[..., LedgerKey],
+    plan: Callable[[], object],
+) -> None:
+    key = due_lease()
+    tenant = connection.execute(text("SELECT id FROM tenant")).scalar_one()
+    a_recurring_billable(connection, key.lease_id, tenant)
+    plan()
+    connection.execute(text("DELETE FROM recurring_billable"))
+
+    assert creation.bill(key).kind is Kind.CREATED
+    assert [row["recurringBillableId"] for row in invoices(connection)] == [None]
 
 
 def test_what_the_payment_request_says(

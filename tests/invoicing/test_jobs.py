@@ -54,7 +54,11 @@ def test_every_due_lease_is_billed_once_however_often_the_job_runs(
     assert first.success
     assert second.success
     assert len(paystack.payment_requests) == 23
-    assert Counter(seen.endpoint for seen in paystack.requests) == {"POST /paymentrequest": 23}
+    # One for each invoice; and before the first, one look at what the ledger may have forgotten.
+    assert Counter(seen.endpoint for seen in paystack.requests) == {
+        "POST /paymentrequest": 23,
+        "GET /paymentrequest": 1,
+    }
     assert connection.execute(text("SELECT count(*) FROM invoice")).scalar() == 23
 
 
@@ -170,6 +174,21 @@ def test_a_wrong_key_stops_the_run_and_names_the_setting(
     assert "PAYSTACK_SECRET_KEY" in failure_of(result)
     assert len(paystack.requests) <= 10
     assert states(connection) == {"planned": 25}
+
+
+def test_a_key_of_another_mode_than_the_database_was_billed_in_is_refused(
+    run: Run, settings: pytest.MonkeyPatch, paystack: PaystackStandIn, due_lease: Lease
+) -> None:
+    """What was billed in test mode would count as billed, and no tenant could pay it."""
+    due_lease()
+    assert run(*CHECK).success
+    requests = len(paystack.requests)
+    settings.setenv("PAYSTACK_SECRET_KEY", "sk_live_x")
+
+    result = run(*CHECK)
+
+    assert "is a live key, but this database is billed in test mode" in failure_of(result)
+    assert len(paystack.requests) == requests
 
 
 def test_a_missing_key_stops_the_run_before_anything_is_written(

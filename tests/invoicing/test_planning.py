@@ -151,6 +151,41 @@ def test_a_request_under_way_blocks_a_due_date_that_was_moved_by_a_day(
     assert ledger(connection, "due_date") == [(date(2026, 12, 1),)]
 
 
+def test_a_month_withdrawn_before_its_due_date_is_still_owed_after_it(
+    connection: Connection, planned: LedgerKey, plan: Plan
+) -> None:
+    change(connection, planned, "status = 'INACTIVE'")
+    plan()
+    change(connection, planned, "status = 'ACTIVE'")
+
+    plan(date(2026, 12, 3))
+
+    assert ledger(connection, "due_date, state") == [
+        (date(2026, 12, 1), "planned"),
+        (date(2027, 1, 1), "planned"),
+    ]
+
+
+def test_a_start_date_corrected_by_some_days_does_not_bill_the_month_again(
+    connection: Connection, planned: LedgerKey, plan: Plan
+) -> None:
+    set_state(connection, "requesting")
+    change(connection, planned, "\"startDate\" = '2026-01-11'")
+
+    plan()
+
+    assert ledger(connection, "due_date") == [(date(2026, 12, 1),)]
+
+
+def test_an_invoice_of_ours_that_a_person_cancelled_is_told_as_such(
+    connection: Connection, planned: LedgerKey, plan: Plan
+) -> None:
+    an_invoice(connection, planned.lease_id, planned.due_date, id="x", status="CANCELLED")
+    set_state(connection, "invoiced")
+
+    assert [skipped.reason for skipped in plan().skipped] == ["cancelled_by_person"]
+
+
 def test_a_month_the_application_invoiced_meanwhile_is_withdrawn(
     connection: Connection, planned: LedgerKey, plan: Plan
 ) -> None:
@@ -199,6 +234,18 @@ def test_the_brake_names_the_number_and_how_to_confirm_it(due_lease: Lease, plan
     assert "confirm_up_to: 2" in message
     assert brake.too_large(large, usual=1, confirmed=2) is None
     assert brake.too_large(large, usual=2, confirmed=0) is None
+
+
+def test_what_was_planned_before_does_not_put_the_brake_on_again(
+    due_lease: Lease, plan: Plan
+) -> None:
+    for _ in range(3):
+        due_lease()
+    plan()
+    due_lease()
+
+    assert (plan().to_bill, plan().new) == (4, 0)
+    assert brake.too_large(plan(), usual=1, confirmed=0) is None
 
 
 def test_leases_without_a_split_group_are_counted_and_listed(

@@ -420,6 +420,8 @@ def test_an_unreadable_amount_is_reported(late, chase, twilio) -> None:
 class _Explosive:
     """A sender with a bug."""
 
+    provider = "twilio"
+
     def send(self, *_: object, **__: object) -> None:
         raise KeyError("+27821234567")
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from sqlalchemy import Engine, text
 
+from leaseup_dagster.invoicing import payments
 from leaseup_dagster.reminders import overdue
 from leaseup_dagster.reminders.recipients import Reminder
 from leaseup_dagster.sandbox.builders import (
@@ -180,7 +181,7 @@ def test_nobodys_data_is_shown_by_a_rows_repr(engine, late) -> None:
 def test_our_own_list_of_what_is_open_locks_out_the_rest(engine, connection, late) -> None:
     made = late()
     with engine.begin() as locking:
-        assert overdue.lock_if_open(locking, made.invoice_id)
+        assert payments.lock_if_open(locking, made.invoice_id)
     connection.execute(text("UPDATE invoice SET status = 'PAID'"))
     with engine.begin() as locking:
-        assert not overdue.lock_if_open(locking, made.invoice_id)
+        assert not payments.lock_if_open(locking, made.invoice_id)

@@ -1,4 +1,4 @@
-"""The invoice ledger, refused customers, and the shared request quota."""
+"""The invoice ledger, refused customers, the mode, and the shared request quota."""
 
 from alembic import op
 
@@ -43,7 +43,7 @@ def upgrade() -> None:
     # The work still to do is a handful of rows in a table that only ever grows.
     op.execute(
         """
-        CREATE INDEX invoice_ledger_open ON leaseup_dagster.invoice_ledger (due_date, lease_id)
+        CREATE INDEX invoice_ledger_open ON leaseup_dagster.invoice_ledger (due_date)
         WHERE state IN ('planned', 'requesting', 'refused')
         """
     )
@@ -54,6 +54,14 @@ def upgrade() -> None:
             data_hash  text        NOT NULL,
             error      text        NOT NULL,
             refused_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE leaseup_dagster.paystack_mode (
+            single boolean PRIMARY KEY DEFAULT true CHECK (single),
+            mode   text    NOT NULL CHECK (mode IN ('test', 'live'))
         )
         """
     )

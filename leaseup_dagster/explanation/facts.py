@@ -1,0 +1,120 @@
+"""SQL: everything the ledgers and LeaseUp's tables hold about one lease. Reads only.
+
+Ids, days, amounts and masked numbers; no names, addresses or words of a text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+Rows = Sequence[Row[Any]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`lease` is None where LeaseUp has no such lease any more and the ledger still knows it.
+
+    The other fields are rows of the statement of the same name.
+    """
+
+    lease: Row[Any] | None
+    tenants: Rows
+    months: Rows
+    history: Rows
+    invoices: Rows
+    payments: Rows
+    reminders: Rows
+    reminder_history: Rows
+
+
+_LEASE = """
+    SELECT lease."startDate" AS start_date, lease."endDate" AS end_date, lease.rent,
+           lease.status::text AS status, lease."automaticInvoice" AS automatic,
+           lease."unitId" AS unit_id, property.id AS property_id,
+           property."landlordId" AS landlord_id
+    FROM lease LEFT JOIN unit ON unit.id = lease."unitId"
+    LEFT JOIN property ON property.id = unit."propertyId" WHERE lease.id = :lease_id
+"""
+
+_TENANTS = """
+    SELECT tenant.id, nullif(tenant."paystackCustomerId", '') AS customer
+    FROM tenant JOIN tenant_lease ON tenant_lease."tenantId" = tenant.id
+    WHERE tenant_lease."leaseId" = :lease_id GROUP BY tenant.id ORDER BY tenant."createdAt", 1
+"""
+
+_MONTHS = """
+    SELECT * FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id ORDER BY due_date
+"""
+
+_HISTORY = """
+    SELECT history.* FROM leaseup_dagster.invoice_ledger AS ledger
+    JOIN leaseup_dagster.invoice_history AS history
+      ON history.due_date = ledger.due_date AND history.lease_id = ledger.lease_id
+    WHERE ledger.lease_id = :lease_id ORDER BY history.due_date, history.id
+"""
+
+_OF_LEASE = """
+    of_lease AS (
+        SELECT * FROM invoice WHERE "leaseId" = :lease_id
+        OR id IN (SELECT invoice_id FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id)
+    )
+"""
+
+_INVOICES = f"""
+    WITH {_OF_LEASE}, paid AS (
+        SELECT "invoiceId" AS id, sum(round("amountPaid"::numeric * 100))::bigint AS cents
+        FROM transaction WHERE "invoiceId" IN (SELECT id FROM of_lease)
+          AND "amountPaid" BETWEEN -1e9 AND 1e9 GROUP BY 1
+    )
+    SELECT of_lease.id, "invoiceNumber" AS number, category::text AS category,
+           status::text AS status, "dueDate" AS due_date, "paystackId" AS request_code,
+           "tenantId" AS tenant_id,
+           -- NaN and what lies beyond a billion rand is no amount
+           CASE WHEN "dueAmount" BETWEEN 0 AND 1e9
+                THEN round("dueAmount"::numeric * 100)::bigint END AS amount_cents,
+           coalesce(paid.cents, 0) AS paid_cents
+    FROM of_lease LEFT JOIN paid ON paid.id = of_lease.id ORDER BY "dueDate", "invoiceNumber"
+"""
+
+_PAYMENTS = f"""
+    WITH {_OF_LEASE}
+    SELECT "invoiceId" AS invoice_id, method::text AS method, "referenceId" AS reference,
+           CASE WHEN "amountPaid" BETWEEN -1e9 AND 1e9
+                THEN round("amountPaid"::numeric * 100)::bigint END AS cents,
+           "createdAt" AT TIME ZONE 'UTC' AS at
+    FROM transaction
+    WHERE "leaseId" = :lease_id OR "invoiceId" IN (SELECT id FROM of_lease)
+    ORDER BY "createdAt", id
+"""
+
+_REMINDERS = f"""
+    WITH {_OF_LEASE}
+    SELECT invoice_id, tenant_id, step, as_of, state, outcome, number, message_id, code, error,
+           attempted_at, delivery_status, run_id
+    FROM leaseup_dagster.reminder_ledger
+    WHERE invoice_id IN (SELECT id FROM of_lease) ORDER BY as_of, invoice_id, step, tenant_id
+"""
+
+_REMINDER_HISTORY = f"""
+    WITH {_OF_LEASE}
+    SELECT * FROM leaseup_dagster.reminder_history
+    WHERE invoice_id IN (SELECT id FROM of_lease) ORDER BY id
+"""
+
+
+def gather(connection: Connection, lease_id: str) -> Facts:
+    def rows(sql: str) -> Rows:
+        return connection.execute(text(sql), {"lease_id": lease_id}).all()
+
+    return Facts(
+        lease=next(iter(rows(_LEASE)), None),
+        tenants=rows(_TENANTS),
+        months=rows(_MONTHS),
+        history=rows(_HISTORY),
+        invoices=rows(_INVOICES),
+        payments=rows(_PAYMENTS),
+        reminders=rows(_REMINDERS),
+        reminder_history=rows(_REMINDER_HISTORY),
+    )

@@ -1,0 +1,195 @@
+"""A lease's story as tables, and as text for a log or a terminal. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.explanation.at_paystack import Answer
+from leaseup_dagster.explanation.facts import Facts
+from leaseup_dagster.invoicing.keys import Verdict
+from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.money import cents_from_rands, format_rands
+
+Section = tuple[Sequence[str], Sequence[Sequence[str | int]]]
+"""Column names, and rows."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All there is to say about one lease on one day."""
+
+    lease_id: str
+    as_of: date
+    facts: Facts
+    verdicts: tuple[Verdict, ...]
+    next_steps: tuple[str, ...]
+    at_paystack: tuple[Answer, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        said = "; ".join(f"rent due {v.key.due_date}: {_would(v)}" for v in self.verdicts)
+        return f"Lease {self.lease_id} as of {self.as_of}: {said or 'LeaseUp has it no more'}"
+
+    def sections(self) -> dict[str, Section]:
+        """What a person reads first comes first; sections may be without rows."""
+        facts = self.facts
+        return {
+            "what happens next": (("what happens next",), [(step,) for step in self.next_steps]),
+            "today's plan": (("due date", "amount", "verdict", "what it means"), self._plan()),
+            "the lease": (("", "as LeaseUp has it"), _lease_rows(facts)),
+            "invoices": (_INVOICE_COLUMNS, _invoice_rows(facts)),
+            "payments": (("invoice", "at", "amount", "method", "reference"), _payment_rows(facts)),
+            "at Paystack": (
+                ("payment request", "what Paystack says"),
+                [(answer.request_code, answer.in_words()) for answer in self.at_paystack],
+            ),
+            "invoice ledger": (_LEDGER_COLUMNS, _ledger_rows(facts)),
+            "reminders": (_REMINDER_COLUMNS, _reminder_rows(facts)),
+            "history": (("at", "what", "from", "to", "run", "reason"), _history_rows(facts)),
+        }
+
+    def _plan(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (
+                v.key.due_date.isoformat(),
+                _rands(v.amount_cents),
+                v.reason or "to bill",
+                SkipReason(v.reason).meaning if v.reason else "It is due and not billed yet.",
+            )
+            for v in self.verdicts
+        ]
+
+
+_INVOICE_COLUMNS = (
+    "invoice", "number", "category", "due date", "amount", "paid", "status", "payment request",
+)  # fmt: skip
+_LEDGER_COLUMNS = (
+    "due date", "state", "amount", "reference", "billing", "attempts", "attempted at", "adopted",
+    "invoice", "payment request", "why",
+)  # fmt: skip
+_REMINDER_COLUMNS = (
+    "day", "invoice", "tenant", "step", "number", "state", "message", "delivery", "why",
+)  # fmt: skip
+
+
+def as_text(headline: str, sections: Mapping[str, Section]) -> str:
+    """Sections with rows, one below the other, in columns as wide as they need."""
+    parts = [headline]
+    for name, (columns, rows) in sections.items():
+        if len(columns) == 1 and rows:
+            parts.append("\n".join([_title(name), *(f"  {row[0]}" for row in rows)]))
+        elif rows:
+            parts.append("\n".join([_title(name), *_columns([columns, *rows])]))
+    return "\n\n".join(parts)
+
+
+def _title(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _columns(rows: Iterable[Sequence[str | int]]) -> list[str]:
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def _would(verdict: Verdict) -> str:
+    if verdict.reason is None:
+        return f"to be billed, {_rands(verdict.amount_cents)}"
+    return f"not billed, {verdict.reason}"
+
+
+def _lease_rows(facts: Facts) -> list[tuple[str, str]]:
+    lease = facts.lease
+    if lease is None:
+        return [("lease", "deleted")]
+    customers = [f"{t.id} ({t.customer or 'no Paystack customer yet'})" for t in facts.tenants]
+    return [
+        ("status", lease.status),
+        ("automatic invoices", _yes(lease.automatic)),
+        ("from", str(lease.start_date)),
+        ("until", str(lease.end_date or "")),
+        ("rent", _rent(lease.rent)),
+        ("unit, property, landlord", ", ".join(
+            part or "none" for part in (lease.unit_id, lease.property_id, lease.landlord_id))),
+        ("tenants", ", ".join(customers) or "none"),
+    ]  # fmt: skip
+
+
+def _invoice_rows(facts: Facts) -> list[tuple[str | int, ...]]:
+    return [
+        (
+            i.id, i.number, i.category, str(i.due_date or ""), _rands(i.amount_cents),
+            _rands(i.paid_cents), i.status, i.request_code,
+        )
+        for i in facts.invoices
+    ]  # fmt: skip
+
+
+def _payment_rows(facts: Facts) -> list[tuple[str, ...]]:
+    return [
+        (p.invoice_id or "", _at(p.at), _rands(p.cents), p.method, p.reference or "")
+        for p in facts.payments
+    ]
+
+
+def _ledger_rows(facts: Facts) -> list[tuple[str | int, ...]]:
+    return [
+        (
+            str(m.due_date), m.state, _rands(m.amount_cents), m.reference, m.billing, m.attempts,
+            _at(m.attempted_at), _yes(m.adopted), m.invoice_id or "", m.request_code or "",
+            m.error or "",
+        )
+        for m in facts.months
+    ]  # fmt: skip
+
+
+def _reminder_rows(facts: Facts) -> list[tuple[str | int, ...]]:
+    return [
+        (
+            str(r.as_of), r.invoice_id, r.tenant_id, r.step, r.number, r.state,
+            r.message_id or "", r.delivery_status or "", r.error or "",
+        )
+        for r in facts.reminders
+    ]  # fmt: skip
+
+
+def _history_rows(facts: Facts) -> list[tuple[str, ...]]:
+    of_invoices = [(row, f"rent due {row.due_date}") for row in facts.history]
+    of_reminders = [
+        (row, f"reminder {row.step} of {row.invoice_id} to {row.tenant_id}")
+        for row in facts.reminder_history
+    ]
+    rows = sorted([*of_invoices, *of_reminders], key=lambda pair: (pair[0].at, pair[0].id))
+    return [
+        (
+            _at(row.at), what, row.from_state or "", row.to_state,
+            row.run_id or "outside a run", row.reason or "",
+        )
+        for row, what in rows
+    ]  # fmt: skip
+
+
+def _at(instant: datetime | None) -> str:
+    """In Johannesburg, to the second."""
+    return instant.astimezone(JOHANNESBURG).strftime("%Y-%m-%d %H:%M:%S") if instant else ""
+
+
+def _rands(cents: int | None) -> str:
+    return "not an amount" if cents is None else format_rands(cents)
+
+
+def _rent(rands: Any) -> str:
+    try:
+        return format_rands(cents_from_rands(rands))
+    except ValueError:
+        return "not an amount"
+
+
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,82 @@
+"""SQL: what must not be among invoices. Each question is one statement over everything.
+
+What a row breaks is counted, and the first of them are named, as `lease_id due_date`.
+"""
+
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from leaseup_dagster.checking import IDS_SHOWN, Found, first
+
+_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+
+# Months that were ours to bill: LeaseUp's own history is not.
+_TWICE = f"""
+    SELECT count(*) AS total, (array_agg(id ORDER BY id))[1 : {IDS_SHOWN}] AS ids FROM (
+        SELECT invoice."leaseId" || ' ' || invoice."dueDate" AS id
+        FROM invoice JOIN leaseup_dagster.invoice_ledger AS ledger
+          ON ledger.lease_id = invoice."leaseId" AND ledger.due_date = invoice."dueDate"
+         AND ledger.state = 'invoiced'
+        WHERE invoice.category = 'RENT' AND invoice.status <> 'CANCELLED'
+        GROUP BY 1 HAVING count(*) > 1
+    ) AS twice
+"""
+
+_UNANSWERED_FOR_A_DAY = f"""
+    SELECT count(*) AS total,
+           (array_agg(lease_id || ' ' || due_date ORDER BY attempted_at))[1 : {IDS_SHOWN}] AS ids
+    FROM leaseup_dagster.invoice_ledger
+    WHERE state = 'requesting' AND attempted_at < now() - interval '1 day'
+"""
+
+_INVOICE_GONE = f"""
+    SELECT count(*) AS total,
+           (array_agg(lease_id || ' ' || due_date ORDER BY due_date DESC, lease_id))
+               [1 : {IDS_SHOWN}] AS ids
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    LEFT JOIN invoice ON invoice.id = ledger.invoice_id
+    WHERE ledger.state IN ('invoiced', 'cancelling')
+      AND invoice."paystackId" IS DISTINCT FROM ledger.request_code
+"""
+
+_OPEN_PAST_DUE = f"""
+    SELECT count(*) AS total,
+           (array_agg(lease_id || ' ' || due_date ORDER BY due_date, lease_id))
+               [1 : {IDS_SHOWN}] AS ids
+    FROM leaseup_dagster.invoice_ledger
+    WHERE state IN ('planned', 'requesting') AND due_date < :as_of
+"""
+
+_STATES = "SELECT state, count(*) FROM leaseup_dagster.invoice_ledger GROUP BY state ORDER BY state"
+
+
+def billed_twice(connection: Connection) -> Found:
+    """Months we billed that have more than one rent invoice which is not cancelled."""
+    return _found(connection, _TWICE)
+
+
+def unanswered_for_a_day(connection: Connection) -> Found:
+    """Requests that may be at Paystack, and have had no invoice for a day."""
+    return _found(connection, _UNANSWERED_FOR_A_DAY)
+
+
+def invoice_gone(connection: Connection) -> Found:
+    """Payment requests whose invoice was deleted from LeaseUp, or points elsewhere."""
+    return _found(connection, _INVOICE_GONE)
+
+
+def open_past_due(connection: Connection, as_of: date) -> Found:
+    """Months that are planned or unanswered although their due date has passed."""
+    return _found(connection, _OPEN_PAST_DUE, as_of=as_of)
+
+
+def months_by_state(connection: Connection) -> dict[str, int]:
+    """How many months stand how in the ledger."""
+    return {state: count for state, count in connection.execute(text(_STATES))}
+
+
+def _found(connection: Connection, sql: str, **values: date) -> Found:
+    connection.execute(_ALLOW_LONG)
+    row = connection.execute(text(sql), values).one()
+    return Found(row.total, first(row.ids))

@@ -1,0 +1,161 @@
+"""Before the first request of a run: what Paystack has and the ledger has forgotten.
+
+After a backup was restored everything made since seems due again. All of it was made after the
+last attempt that the ledger remembers, so one look at what is newer than that finds it. On an
+ordinary day that is one request: what others made since yesterday's run.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from itertools import islice
+
+from sqlalchemy import Connection, Engine, func, select
+
+from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.database.ledgers import invoice_ledger as ledger
+from leaseup_dagster.invoicing import adoption
+from leaseup_dagster.invoicing.adoption import FoundRequest
+from leaseup_dagster.invoicing.keys import Compared, LedgerKey
+from leaseup_dagster.invoicing.references import due_date_in, month_in, reference_in
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.paystack.errors import NotSent, PaystackError, Refused
+from leaseup_dagster.paystack.models import PaymentRequest
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.stopping import in_flight
+
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""Between the database's clock, which marks, and Paystack's, which dates. A run is shorter: what
+is listed again for it is less than a hundredth of what the last run sent."""
+
+BILLED_EARLY_AND_LATE = timedelta(days=45)
+"""How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
+month may have been billed that still matters."""
+
+_ONE_LOOK = 1000
+"""So many payment requests are listed page by page; beyond that the days are listed at once."""
+
+_CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was made from one instant until another."""
+
+    since: datetime
+    until: datetime
+
+
+def compare(
+    engine: Engine, paystack: PaystackClient, tasks: TaskSettings, seconds: float
+) -> Compared:
+    """`remember`, and what it comes to for the run. Without an answer nothing may be sent."""
+    try:
+        return Compared(remembered=len(remember(engine, paystack, tasks, seconds)))
+    except PaystackError as error:
+        hold = f"Nothing was sent: Paystack could not be asked what it has. {error}"
+        retry = not isinstance(error, NotSent | Refused)
+        return Compared(hold=hold, retry=retry)
+
+
+def remember(
+    engine: Engine, paystack: PaystackClient, tasks: TaskSettings, seconds: float
+) -> list[LedgerKey]:
+    """Mark `requesting` every month whose payment request the ledger has forgotten.
+
+    All in one transaction after the last page: what is half compared counts as not compared.
+    Raises PaystackError if Paystack cannot be asked, or not within so many seconds.
+    """
+    with engine.connect() as connection:
+        since = _known_until(connection, tasks)
+    if since is None:  # nothing is going to be sent
+        return []
+    window = Window(since, datetime.now(tz=timezone.utc) + CLOCKS_DIFFER)
+    unknown = _unknown_in(window, engine, paystack, tasks.batch_size, seconds)
+    with engine.begin() as connection:
+        months = resolve(connection, unknown)
+        found = [
+            FoundRequest.of(request, month, reference)
+            for request in unknown
+            if (reference := reference_in(request)) and (month := months.get(reference))
+        ]
+        return sorted(adoption.expect(connection, found, tasks))
+
+
+def some_at_a_time(listed: Iterable[PaymentRequest]) -> Iterator[list[PaymentRequest]]:
+    """Parts small enough for one statement about each."""
+    left = iter(listed)
+    while part := list(islice(left, _CHUNK)):
+        yield part
+
+
+def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[str, LedgerKey]:
+    """The month of each reference; those of no lease of this LeaseUp are left out."""
+    named = {reference_in(request): month_in(request) for request in requests}
+    nameless = {
+        reference: due_date
+        for request in requests
+        if (reference := reference_in(request))
+        and named[reference] is None
+        and (due_date := due_date_in(request))
+    }
+    here = adoption.with_lease(connection, (month for month in named.values() if month))
+    found = {reference: month for reference, month in named.items() if reference and month in here}
+    return {**found, **adoption.months_of(connection, nameless)}
+
+
+def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
+    """From when on to look; None if nothing is planned.
+
+    The last mark that led to a request. What was adopted does not count: it may have been
+    found without what was made before it.
+    """
+    earliest: date | None = connection.execute(
+        select(func.min(ledger.c.due_date)).where(ledger.c.state == "planned")
+    ).scalar()
+    if earliest is None:
+        return None
+    last_mark: datetime | None = connection.execute(
+        select(func.max(ledger.c.attempted_at)).where(~ledger.c.adopted)
+    ).scalar()
+    midnight = datetime(earliest.year, earliest.month, earliest.day, tzinfo=JOHANNESBURG)
+    longest_ago = midnight - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
+    return longest_ago if last_mark is None else max(last_mark - CLOCKS_DIFFER, longest_ago)
+
+
+def _unknown_in(
+    window: Window, engine: Engine, paystack: PaystackClient, width: int, seconds: float
+) -> list[PaymentRequest]:
+    """Our payment requests in the window that the ledger does not know."""
+
+    def unknown(part: Window, most: int | None = None) -> list[PaymentRequest] | None:
+        listed = paystack.payment_requests_between(part.since, part.until)
+        found: list[PaymentRequest] = []
+        for part_of_it in some_at_a_time(islice(listed, most)):
+            ours = {r: request for request in part_of_it if (r := reference_in(request))}
+            with engine.connect() as connection:
+                known = adoption.known(connection, ours)
+            found += [request for reference, request in ours.items() if reference not in known]
+        return None if most and next(listed, None) else found
+
+    def within_time(parts: list[Window], most: int | None) -> list[list[PaymentRequest] | None]:
+        return in_flight(
+            lambda part: unknown(part, most),
+            parts,
+            width=width,
+            stop=paystack.stop,
+            seconds=give_up_at - time.monotonic(),
+        )
+
+    give_up_at = time.monotonic() + seconds
+    (found,) = within_time([window], _ONE_LOOK)
+    if found is not None:
+        return found
+    return [request for part in within_time(_days(window), None) for request in part or ()]
+
+
+def _days(window: Window) -> list[Window]:
+    days = (window.until - window.since) // timedelta(days=1) + 1
+    starts = [window.since + timedelta(days=number) for number in range(days)]
+    return [Window(start, min(start + timedelta(days=1), window.until)) for start in starts]

@@ -1,0 +1,51 @@
+"""SQL: how one lease stands in today's plan. Reads only; the rules are those of `candidates`."""
+
+from datetime import date
+
+from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Date, Text
+
+from leaseup_dagster.database.leaseup import lease
+from leaseup_dagster.database.ledgers import invoice_ledger as ledger
+from leaseup_dagster.invoicing.candidates import bindings, key_arrays, verdicts
+from leaseup_dagster.invoicing.due_dates import next_due_date
+from leaseup_dagster.invoicing.keys import LedgerKey, Verdict
+from leaseup_dagster.settings import TaskSettings
+
+_GIVEN_MONTHS = """
+    SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[]))
+        AS given (lease_id, due_date)
+"""
+
+_VERDICTS = text(
+    f"{verdicts(_GIVEN_MONTHS)} SELECT due_date, lease_id, reason, amount_cents FROM verdict"
+    " ORDER BY due_date"
+).bindparams(
+    bindparam("lease_ids", type_=ARRAY(Text)),
+    bindparam("due_dates", type_=ARRAY(Date)),
+    bindparam("landlord_statuses", type_=ARRAY(Text)),
+)
+
+
+def months_in_hand(connection: Connection, lease_id: str, as_of: date) -> list[LedgerKey]:
+    """What a plan of `as_of` looks at: the lease's next due date, and what its ledger has open."""
+    start = connection.execute(select(lease.c.startDate).where(lease.c.id == lease_id)).scalar()
+    still_open = select(ledger.c.due_date).where(
+        ledger.c.lease_id == lease_id, ledger.c.state.in_(("planned", "requesting", "refused"))
+    )
+    days = set(connection.execute(still_open).scalars())
+    if start is not None:
+        days.add(next_due_date(start, as_of))
+    return [LedgerKey(day, lease_id) for day in sorted(days)]
+
+
+def verdicts_on(
+    connection: Connection, months: list[LedgerKey], as_of: date, tasks: TaskSettings
+) -> list[Verdict]:
+    """What a plan of `as_of` says of each of the months, by due date."""
+    connection.execute(text("SET LOCAL statement_timeout = '180s'"))
+    rows = connection.execute(_VERDICTS, bindings(as_of, tasks) | key_arrays(months))
+    return [
+        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents) for row in rows
+    ]

@@ -1,0 +1,43 @@
+"""What a person launches, and the clock: the job of reconciliation and the 02:00 schedule."""
+
+import dagster as dg
+
+from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.reconciliation.ops import (
+    cut_into_weeks,
+    reconcile_week,
+    report_reconciliation,
+)
+
+payment_requests = dg.AssetSpec(
+    "payment_requests",
+    group_name="rent",
+    description="How Paystack's payment requests agree with LeaseUp, as each night's"
+    " reconcile_payment_requests found and left them. The numbers are plotted over time.",
+)
+
+
+@dg.job(
+    description="Compares Paystack's payment requests with LeaseUp: gives an invoice to one of ours"
+    " that has none, records payments and marks their invoices PAID, archives unpaid duplicates,"
+    " and lists what a person must decide. Touches nothing without our reference. Safe to launch at"
+    " any time. Runs by itself at 02:00.",
+    tags={"dagster/max_runtime": "300", "leaseup/exclusive": "reconcile_payment_requests"},
+)
+def reconcile_payment_requests() -> None:
+    report_reconciliation(cut_into_weeks().map(reconcile_week).collect())
+
+
+@dg.schedule(
+    job=reconcile_payment_requests,
+    cron_schedule="0 2 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 02:00 in Johannesburg.",
+)
+def reconciliation_at_two(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    day = johannesburg_date(context.scheduled_execution_time)
+    return dg.RunRequest(
+        run_key=day.isoformat(),
+        run_config={"ops": {"cut_into_weeks": {"config": {"as_of": day.isoformat()}}}},
+    )
