@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 3000
 HISTORY ?= 3
+MINUTES ?= 20
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -11,6 +12,7 @@ INSTALLED := .venv/.installed
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into .venv: once, some minutes …"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
@@ -33,8 +35,9 @@ test: install
 bench: install
 	$(BIN)/python -m bench
 
+# Random histories for so many minutes; prints what was tried, doubled and lost.
 soak: install
-	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.soak $(MINUTES)
 
 clean:
 	rm -rf .venv *.egg-info build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

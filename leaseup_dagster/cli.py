@@ -13,10 +13,11 @@ from typing import TypeVar
 
 from dotenv import dotenv_values
 from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.as_of import parse_date, resolve_as_of
-from leaseup_dagster.database import leaseup, schema
+from leaseup_dagster.database import schema
+from leaseup_dagster.database.connection import check as check_database
 from leaseup_dagster.database.connection import engine_url, open_engine
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
@@ -25,6 +26,7 @@ from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
 from leaseup_dagster.reminders import export
 from leaseup_dagster.settings import (
+    DagsterSettings,
     DatabaseSettings,
     PaystackSettings,
     ReminderSettings,
@@ -49,7 +51,7 @@ def migrate(_: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Say for each setting and for the database whether it is right. Changes nothing."""
-    checks: list[Callable[[], str]] = [_database, _paystack, _tasks, _sms, _reminders]
+    checks: list[Callable[[], str]] = [_database, _dagster, _paystack, _tasks, _sms, _reminders]
     if arguments.ask_paystack:
         checks.append(_paystack_answers)
     wrong = 0
@@ -103,6 +105,19 @@ def _database() -> str:
         at = f"at {revision}" if revision else "not there"
         return f"Database: LeaseUp's; our schema is {at}, the next run brings it to {schema.HEAD}"
     return f"Database: LeaseUp's, our schema is at {revision}"
+
+
+def _dagster() -> str:
+    url = load(DagsterSettings).dagster_postgres_url.get_secret_value()
+    engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": 10})
+    try:
+        engine.connect().close()
+    except DBAPIError as error:
+        why = str(error.orig).strip().splitlines()[0]
+        raise SettingsError(f"DAGSTER_POSTGRES_URL: cannot be reached ({why})") from None
+    finally:
+        engine.dispose()
+    return "Dagster's storage: reached"
 
 
 def _paystack() -> str:
@@ -178,15 +193,9 @@ def _schema_revision() -> str | None:
     """
     engine = create_engine(engine_url(_database_url()), hide_parameters=True)
     try:
-        with engine.connect() as connection:
-            if not leaseup.missing_columns(connection):
-                return schema.current_revision(connection)
-    except OperationalError:
-        pass
+        return check_database(engine)
     finally:
         engine.dispose()
-    open_engine(_database_url(), connections=1).dispose()  # says what is wrong
-    return schema.HEAD
 
 
 def _parser() -> argparse.ArgumentParser:

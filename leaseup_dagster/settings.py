@@ -67,6 +67,21 @@ def _stripped(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
+class DagsterSettings(_Group):
+    """Dagster's own storage, which `dagster.yaml` reads."""
+
+    dagster_postgres_url: SecretStr
+
+    @model_validator(mode="after")
+    def _check(self) -> "DagsterSettings":
+        if not self.dagster_postgres_url.get_secret_value().startswith("postgresql+psycopg2://"):
+            raise ValueError(
+                "DAGSTER_POSTGRES_URL: must be written"
+                " postgresql+psycopg2://user:password@host/database"
+            )
+        return self
+
+
 class PaystackSettings(_Group):
     """Paystack: the keys pick the mode (test or live), the limits are per endpoint."""
 

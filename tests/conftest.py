@@ -89,10 +89,14 @@ def paystack() -> Iterator[PaystackStandIn]:
 
 @pytest.fixture
 def settings(
-    database_url: str, paystack: PaystackStandIn, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres,
+    database_url: str,
+    paystack: PaystackStandIn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> pytest.MonkeyPatch:
     """The environment a run needs; change it with `setenv`."""
     monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres.url("postgres", "+psycopg2"))
     monkeypatch.setenv("PAYSTACK_SECRET_KEY", "sk_test_sandbox")
     monkeypatch.setenv("PAYSTACK_BASE_URL", paystack.url)
     monkeypatch.setenv("PAYSTACK_RATE_LIMIT", "1000000")

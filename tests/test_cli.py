@@ -149,7 +149,7 @@ def test_check_says_that_all_is_well(
 
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert len(lines) == 6
+    assert len(lines) == 7
 
 
 def test_check_names_everything_that_is_wrong(
@@ -157,6 +157,7 @@ def test_check_names_everything_that_is_wrong(
     settings: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    settings.setenv("DAGSTER_POSTGRES_URL", "postgresql://localhost/dagster")
     settings.setenv("PAYSTACK_SECRET_KEY", "pk_test_sandbox")
     settings.setenv("TASK_BATCH_SIZE", "many")
     settings.setenv("SMS_ENABLED", "true")
@@ -164,10 +165,11 @@ def test_check_names_everything_that_is_wrong(
     assert command("check") == 1
 
     wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong")]
-    assert len(wrong) == 3
-    assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[0]
-    assert "TASK_BATCH_SIZE" in wrong[1]
-    assert "SMS configuration missing: SMS_PROVIDER" in wrong[2]
+    assert len(wrong) == 4
+    assert "DAGSTER_POSTGRES_URL: must be written postgresql+psycopg2://" in wrong[0]
+    assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[1]
+    assert "TASK_BATCH_SIZE" in wrong[2]
+    assert "SMS configuration missing: SMS_PROVIDER" in wrong[3]
 
 
 def test_check_changes_nothing(

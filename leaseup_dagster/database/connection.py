@@ -115,8 +115,8 @@ def check(engine: Engine) -> str | None:
     except OperationalError as error:
         raise SettingsError(
             f"DATABASE_URL: the database {where} cannot be reached ({_driver_says(error)})."
-            " Check that it runs and that host, port, user and password are right; a pooler"
-            " (PgBouncer and its like) will not do: use the database's own address."
+            " Check that it runs, and that host, port, database, user and password are right."
+            " A pooler (PgBouncer and its like) will not do: use the database's own address."
         ) from None
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -128,5 +128,5 @@ def check(engine: Engine) -> str | None:
 
 
 def _driver_says(error: DBAPIError) -> str:
-    """The last line of the driver's message: it names host and cause, never a password."""
-    return str(error.orig).strip().splitlines()[-1][:200]
+    """The first line of the driver's message: it names host and cause, never a password."""
+    return str(error.orig).strip().splitlines()[0][:200]

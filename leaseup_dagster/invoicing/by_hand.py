@@ -23,10 +23,10 @@ def month_asked_for(
         return LedgerKey(next_due_date(start, as_of), lease_id)
     day = date.fromisoformat(due_date)
     if not is_due_date(start, day):
-        after = next_due_date(start, day)
         return (
-            f"{day} is not a due date of lease {lease_id}, which started on {start}:"
-            f" rent next falls due on {after}. Leave due_date empty for the next one."
+            f"{day} is not a due date of lease {lease_id}, which started on {start}: rent falls due"
+            f" next on {next_due_date(start, day)}. Leave due_date empty for the next one from"
+            f" as_of on, {next_due_date(start, as_of)}."
         )
     return LedgerKey(day, lease_id)
 

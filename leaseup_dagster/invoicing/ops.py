@@ -128,7 +128,8 @@ def report_invoicing(
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     done = report.InvoicingReport.of([*reports, settled])
     with engine.connect() as connection:
-        left = standing.count_open(connection)
+        still_open = standing.count_open(connection)
+    left = max(0, still_open - len(report.undecided_among(done.failed)))
     metadata = _metadata(plan, customers, done, left)
     context.log.info(report.summary(plan, done, left))
     if not plan.only:  # the plot is of whole mornings

@@ -132,6 +132,7 @@ def preview_invoices(
         plan = planning.preview(connection, as_of, tasks, bill_from)
         bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN, bill_from)
     _tell_plan(context, plan)
+    context.log.info("\n".join(report.preview_lines(plan, bill, skip)))
     warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)
     if warning:
         context.log.warning(warning)

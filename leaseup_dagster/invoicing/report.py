@@ -15,7 +15,7 @@ from leaseup_dagster.invoicing.keys import (
 from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.money import format_rands
 
-SKIPPED_COLUMNS = ("reason", "leases", "what it means", "lease ids")
+SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to look at")
 PREVIEW_COLUMNS = ("lease", "due date", "amount")
 PREVIEW_SKIPPED_COLUMNS = ("lease", "due date", "reason", "what it means")
 BILLED_COLUMNS = ("lease", "due date", "amount", "payment request", "invoice", "note")
@@ -71,8 +71,11 @@ class InvoicingReport:
 
 def undecided(reports: Iterable[BatchReport]) -> set[LedgerKey]:
     """Months that had no end state when their batch ended; another run may have one by now."""
-    open_states = ("planned", "requesting")
-    return {r.key for report in reports for r in report.results if r.state in open_states}
+    return undecided_among(result for report in reports for result in report.results)
+
+
+def undecided_among(results: Iterable[InvoiceResult]) -> set[LedgerKey]:
+    return {result.key for result in results if result.state in ("planned", "requesting")}
 
 
 def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
@@ -100,6 +103,15 @@ def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, s
         (v.key.lease_id, v.key.due_date.isoformat(), v.reason, SkipReason(v.reason).meaning)
         for v in skip
         if v.reason
+    ]
+
+
+def preview_lines(plan: InvoicePlan, bill: Sequence[Verdict], skip: Sequence[Verdict]) -> list[str]:
+    """The preview for a terminal: every month shown, then the sum."""
+    return [
+        *(f"Would bill {' '.join(row)}" for row in preview_rows(bill)),
+        *(f"Would skip {lease} {due}: {why}" for lease, due, why, _ in preview_skipped_rows(skip)),
+        f"Would bill {plan.to_bill} months for {format_rands(plan.total_cents)} as of {plan.as_of}",
     ]
 
 

@@ -11,10 +11,17 @@ from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.paystack.errors import NotFound, NotSent, PaystackError
+from leaseup_dagster.paystack.errors import KeyRejected, NotFound, NotSent, PaystackError
 from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.reminders.keys import Kind
 from leaseup_dagster.reminders.recipients import Chase
+
+_MEANS = (
+    (NotFound, Kind.REQUEST_GONE),
+    (KeyRejected, Kind.ACCOUNT),
+    (NotSent, Kind.LEFT),
+    (PaystackError, Kind.UNREACHABLE),
+)
 
 
 @dataclass(frozen=True)
@@ -31,17 +38,12 @@ def ask(chase: Chase, engine: Engine, paystack: PaystackClient) -> Standing:
     if not chase.request_code:
         return Standing(chase.invoice_id)
     try:
-        request = _fetched(chase.request_code, paystack)
-    except NotFound as error:
-        return Standing(chase.invoice_id, Kind.REQUEST_GONE, str(error))
-    except NotSent as error:
-        return Standing(chase.invoice_id, Kind.LEFT, error.message)
-    except PaystackError as error:
-        return Standing(chase.invoice_id, Kind.UNREACHABLE, str(error))
-    try:
-        return _recorded(chase.invoice_id, request, engine)
+        return _recorded(chase.invoice_id, _fetched(chase.request_code, paystack), engine)
     except DBAPIError as error:  # its message may quote a row
         return Standing(chase.invoice_id, Kind.BROKEN, type(error.orig).__name__)
+    except PaystackError as error:
+        kind = next(kind for known, kind in _MEANS if isinstance(error, known))
+        return Standing(chase.invoice_id, kind, str(error))
 
 
 def _fetched(code: str, paystack: PaystackClient) -> PaymentRequest:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.database.connection import engine_url
+from leaseup_dagster.money import cents_from_rands, format_rands
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, number_from
 
 
@@ -46,7 +47,7 @@ def main() -> None:
     lease = add_tenant(
         database_url, name=given.name, email=given.email, rent=given.rent, start=start
     )
-    print(f"{lease}: rent of R{given.rent:,.2f} falls due on {start}.")
+    print(f"{lease}: rent of {format_rands(cents_from_rands(given.rent))} falls due on {start}.")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def run(today: date) -> None:
     print(f"LeaseUp's rent, billed on {today:%A, %d %B %Y}, on this machine alone.", flush=True)
     with a_world() as world:
         lay_out(world, today)
-        print(f"PostgreSQL with {len(LEASES)} leases to bill; stand-ins for Paystack and Twilio.")
+        print(f"PostgreSQL with {len(LEASES)} leases; stand-ins for Paystack and Twilio.")
         world.paystack.faults.on_create(Fault.drop_after_accepting(), matching="lease-answer-lost")
         demo = Demo(world, today)
         for number, step in enumerate(STEPS, start=1):

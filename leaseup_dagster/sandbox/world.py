@@ -101,6 +101,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML) -> Iterator[World]:
             # The code that made this world also runs in it, wherever it was started from.
             "PYTHONPATH": str(PACKAGE_PARENT),
             "PYTHONWARNINGS": "ignore",
+            "TMPDIR": str(folder / "work"),  # what is interrupted leaves nothing elsewhere
         }
         _furnish(folder, dagster_yaml, ours)
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}

@@ -97,7 +97,7 @@ def test_the_report_says_what_was_billed_and_skipped(
     assert [row.data["lease"] for row in report["billed"].records] == [billed.lease_id]
     skipped = {row.data["reason"]: row.data for row in report["skipped by reason"].records}
     assert skipped["already_invoiced"]["leases"] == 1
-    assert skipped["currency_not_rand"]["lease ids"] == odd.lease_id
+    assert skipped["currency_not_rand"]["leases to look at"] == odd.lease_id
 
 
 def test_one_bad_lease_in_every_batch_stops_no_other(
