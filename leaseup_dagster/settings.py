@@ -6,8 +6,10 @@ before anything is read or written. Messages name the variable; they never repea
 
 import re
 from datetime import time, timezone
+from ipaddress import ip_address
 from string import Formatter
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -116,6 +118,12 @@ class PaystackSettings(_Group):
             raise ValueError(
                 "PAYSTACK_PUBLIC_KEY: is of another mode (test or live) than PAYSTACK_SECRET_KEY"
             )
+        if self.live and _is_no_real_paystack(self.base_url):
+            raise ValueError(
+                "PAYSTACK_BASE_URL: is not Paystack's but a stand-in's, on this machine or"
+                " unencrypted, and PAYSTACK_SECRET_KEY is a live key. Unset PAYSTACK_BASE_URL,"
+                " or use a test key"
+            )
         least = SEND_WINDOW_SECONDS + self.timeout_seconds
         if self.settle_seconds < least:
             raise ValueError(
@@ -124,6 +132,19 @@ class PaystackSettings(_Group):
                 " PAYSTACK_TIMEOUT_SECONDS; or an invoice could be sent twice"
             )
         return self
+
+
+def _is_no_real_paystack(base_url: str) -> bool:
+    """On this machine, as the sandbox's is, or where anybody on the way could read the key."""
+    url = urlsplit(base_url)
+    host = (url.hostname or "").rstrip(".")
+    if url.scheme != "https" or host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 _STATUSES = {

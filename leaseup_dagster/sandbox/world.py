@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 
 import leaseup_dagster
 from leaseup_dagster.database.connection import open_engine
+from leaseup_dagster.database.mode import remember_mode
 from leaseup_dagster.sandbox import twilio as twilio_stand_in
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
@@ -94,6 +95,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML) -> Iterator[World]:
         twilio = stack.enter_context(TwilioStandIn())
         engine = open_engine(leaseup_url, connections=4)
         stack.callback(engine.dispose)
+        remember_mode(engine, "test")  # from the first moment on no live key fits this database
         ours = {
             **_settings(leaseup_url, paystack, twilio),
             "DAGSTER_HOME": str(folder / "dagster_home"),

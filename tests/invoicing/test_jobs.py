@@ -184,6 +184,7 @@ def test_a_key_of_another_mode_than_the_database_was_billed_in_is_refused(
     assert run(*CHECK).success
     requests = len(paystack.requests)
     settings.setenv("PAYSTACK_SECRET_KEY", "sk_live_x")
+    settings.setenv("PAYSTACK_BASE_URL", "https://paystack.invalid")
 
     result = run(*CHECK)
 
