@@ -1,0 +1,270 @@
+"""Random histories over simulated months: runs, faults, crashes, payments, edits, wrong clocks.
+
+    run_histories(world, seed=7, count=50, tally=tally)
+
+Hypothesis invents them and, when a promise is broken, cuts them down to the shortest that still
+breaks it; its lines read as a diary. After every event nothing may have happened twice; after a
+healthy run nothing may be missing.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from sqlalchemy import text
+
+from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, insert
+from tests.faults import promises
+from tests.faults.chasing import Chases
+from tests.faults.disturbances import MORNINGS, REMINDERS, Disturbance, names
+from tests.faults.invoices import Mornings
+from tests.faults.recovery import Heal
+from tests.faults.world import World
+
+STARTS = [date(2026, 1, 31), date(2026, 1, 15), date(2026, 2, 1), date(2024, 2, 29)]
+LEASES = 3
+DAYS = st.sampled_from([0, 0, 1, 1, 2, 5, 8, 14, 30, 65])
+EDITS: list[tuple[str, object]] = [
+    ("rent", 9000.0),
+    ("rent", 8500.5),
+    ("rent", 0.4),
+    *(("endDate", days) for days in (-3, 20, 45, 100, None)),
+    *(("startDate", start) for start in STARTS),
+    ("automaticInvoice", False),
+    ("automaticInvoice", True),
+    ("status", "INACTIVE"),
+    ("status", "ACTIVE"),
+]
+"""Ends are days from the day on which the lease is edited."""
+
+
+@dataclass
+class Tally:
+    """What was tried."""
+
+    histories: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    disturbed: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    texts: int = 0
+
+
+class History(RuleBasedStateMachine):
+    """One history. `world` and `tally` are set by `run_histories`."""
+
+    world: World
+    tally: Tally
+
+    @initialize(starts=st.tuples(*[st.sampled_from(STARTS)] * LEASES), today=st.dates(
+        date(2026, 1, 20), date(2026, 3, 10)))  # fmt: skip
+    def begin(self, starts: tuple[date, ...], today: date) -> None:
+        self.tally.histories += 1
+        self._context = self.world.fresh()
+        self._context.__enter__()
+        self.today = today
+        self.landlord = a_landlord(self.world.connection)
+        self.leases = [self._a_lease(start) for start in starts]
+        self.texts = promises.Texts(self.world)
+        self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
+
+    def _a_lease(self, start: date) -> str:
+        tenant = a_tenant(self.world.connection, self.landlord)
+        unit = a_unit(self.world.connection, self.landlord)
+        return a_lease(
+            self.world.connection, start=start, landlord=self.landlord, tenants=[tenant], unit=unit
+        )
+
+    def tell(self, event: str) -> None:
+        note(f"{self.today}: {event}")
+
+    @rule(days=DAYS)
+    def the_morning_run(self, days: int) -> None:
+        self._days_pass(days)
+        self.tell("the morning run, in a healthy world")
+        self._bill(None)
+
+    @rule(days=DAYS)
+    def the_reminders(self, days: int) -> None:
+        self._days_pass(days)
+        self.tell("the reminders, in a healthy world")
+        self._remind(None)
+
+    @rule(days=DAYS, what=st.sampled_from(names(MORNINGS)), ends=st.booleans())
+    def a_disturbed_morning_run(self, days: int, what: str, ends: bool) -> None:
+        self._days_pass(days)
+        self.tell(f"a morning run: {what}; {'it ends there' if ends else 'tried again'}")
+        self._disturb(what, MORNINGS)
+        self._bill(what, ends=ends)
+
+    @rule(days=DAYS, what=st.sampled_from(names(REMINDERS)), ends=st.booleans())
+    def disturbed_reminders(self, days: int, what: str, ends: bool) -> None:
+        self._days_pass(days)
+        self.tell(f"the reminders: {what}; {'they end there' if ends else 'tried again'}")
+        self._disturb(what, REMINDERS)
+        self._remind(what, ends=ends)
+
+    @rule(minutes=st.sampled_from([1, 3, 10]))
+    def minutes_pass(self, minutes: int) -> None:
+        self.tell(f"{minutes} minutes pass")
+        self.world.time_passes(minutes=minutes)
+
+    @rule()
+    def the_clock_is_set_back(self) -> None:
+        self.tell("the clock is set back by a day")
+        self.tally.events["clock steps"] += 1
+        self.today -= timedelta(days=1)
+
+    def _days_pass(self, days: int) -> None:
+        if days:
+            self.tell(f"{days} days pass")
+            self.tally.events["days"] += days
+            self.today += timedelta(days=days)
+            self.world.time_passes(days=days)
+
+    @rule(which=st.integers(0, 20), part=st.sampled_from([1.0, 1.0, 0.4]))
+    def a_tenant_pays_at_paystack(self, which: int, part: float) -> None:
+        live = [r for r in self.world.paystack.payment_requests if not r.archived and not r.paid]
+        if live:
+            request = live[which % len(live)]
+            self.tell(f"{request.request_code} is paid{'' if part == 1 else ' in part'}")
+            self.tally.events["payments at Paystack"] += 1
+            self.world.paystack.pay(request.request_code, int(request.amount * part))
+            self._check_safety()
+
+    @rule(which=st.integers(0, 20), whole=st.booleans())
+    def a_tenant_pays_in_cash(self, which: int, whole: bool) -> None:
+        invoice = self._an_open_invoice(which)
+        if invoice:
+            self.tell(f"{invoice[1]} is paid in cash{'' if whole else ', in part'}")
+            self.tally.events["payments offline"] += 1
+            insert(self.world.connection, "transaction", invoiceId=invoice[0], description="Cash",
+                   amountPaid=invoice[2] * (1 if whole else 0.3))  # fmt: skip
+            self._set_status(invoice[0], "PAID" if whole else "PARTIALLY_PAID")
+
+    @rule(which=st.integers(0, 20), archived=st.booleans())
+    def the_landlord_cancels_an_invoice(self, which: int, archived: bool) -> None:
+        invoice = self._an_open_invoice(which)
+        if invoice:
+            self.tell(f"{invoice[1]} is cancelled{', archived at Paystack' if archived else ''}")
+            self.tally.events["cancellations"] += 1
+            self._set_status(invoice[0], "CANCELLED")
+            if archived:
+                self.world.paystack.archive(str(invoice[1]))
+
+    @rule(lease=st.integers(0, LEASES - 1), edit=st.sampled_from(EDITS))
+    def a_lease_is_edited(self, lease: int, edit: tuple[str, object]) -> None:
+        column, value = edit
+        if column == "endDate" and isinstance(value, int):
+            value = self.today + timedelta(days=value)
+        self.tell(f"{column} of {self.leases[lease]} becomes {value}")
+        self.tally.events["edits"] += 1
+        status = 'CAST(:value AS "LeaseStatus")' if column == "status" else ":value"
+        change = text(f'UPDATE lease SET "{column}" = {status} WHERE id = :id')
+        self.world.connection.execute(change, {"value": value, "id": self.leases[lease]})
+
+    @rule(lease=st.integers(0, LEASES - 1))
+    def another_tenant_moves_in(self, lease: int) -> None:
+        tenant = a_tenant(self.world.connection, self.landlord)
+        self.tell(f"{tenant} moves into {self.leases[lease]}")
+        self.tally.events["edits"] += 1
+        moved = 'UPDATE tenant_lease SET "tenantId" = :tenant WHERE "leaseId" = :lease RETURNING id'
+        self.world.rows(moved, tenant=tenant, lease=self.leases[lease])
+
+    @rule(hours=st.sampled_from([1, 30, 400]))
+    def a_backup_of_the_books_is_restored(self, hours: int) -> None:
+        self.tell(f"what was billed in the last {hours} hours is forgotten")
+        self.tally.events["backups restored"] += 1
+        late = "(SELECT lease_id, due_date, invoice_id FROM leaseup_dagster.invoice_ledger"
+        late += " WHERE attempted_at > now() - make_interval(hours => :hours))"
+        for forget in (
+            f'DELETE FROM transaction USING {late} AS late WHERE "invoiceId" = late.invoice_id',
+            f"DELETE FROM invoice USING {late} AS late WHERE invoice.id = late.invoice_id",
+            "DELETE FROM leaseup_dagster.invoice_ledger"
+            " WHERE attempted_at > now() - make_interval(hours => :hours)",
+        ):
+            self.world.connection.execute(text(forget), {"hours": hours})
+
+    def teardown(self) -> None:
+        """Every history ends well: a healthy morning, and nothing is missing."""
+        if not hasattr(self, "_context"):
+            return
+        try:
+            self.world.time_passes(minutes=10)
+            self._bill(None)
+            self._remind(None)
+        finally:
+            self.tally.requests += len(self.world.paystack.payment_requests)
+            self.tally.texts += len(self.world.twilio.messages)
+            self._context.__exit__(None, None, None)
+
+    def _disturb(self, what: str, known: dict[str, tuple[Disturbance, int]]) -> None:
+        self.tally.disturbed[what] += 1
+        known[what][0](self.world)
+
+    def _bill(self, disturbed: str | None, *, ends: bool = False) -> None:
+        self.tally.events["morning runs"] += 1
+        morning = Mornings.of(self.world)
+        morning.timeout_seconds = 0.4 if disturbed and "silence" in disturbed else 5
+        morning.run(self.today, self._heal(disturbed, ends))
+        self.world.heal()
+        self._check_safety()
+        if disturbed is None:
+            promises.every_month_is_billed(self.world, self.today)
+            promises.books_agree(self.world)
+
+    def _remind(self, disturbed: str | None, *, ends: bool = False) -> None:
+        self.tally.events["reminder runs"] += 1
+        if disturbed is None:
+            self.world.time_passes(minutes=3)
+        settled = self.texts.settled_codes()
+        Chases.of(self.world).run(self.today, self._heal(disturbed, ends))
+        self.world.heal()
+        self.texts.check_new(settled, self.today)
+        if disturbed is None:
+            self.texts.check_everyone_was_told(self.today)
+
+    def _heal(self, disturbed: str | None, ends: bool) -> Heal | None:
+        if disturbed is None:
+            return lambda: None
+        return None if ends else self.world.heal
+
+    def _check_safety(self) -> None:
+        promises.nothing_twice(self.world)
+
+    def _an_open_invoice(self, which: int) -> tuple[Any, ...] | None:
+        rows = self.world.rows(
+            'SELECT id, "paystackId", "dueAmount" FROM invoice'
+            " WHERE status IN ('PENDING', 'OVERDUE', 'PARTIALLY_PAID')"
+            ' ORDER BY "dueDate", "leaseId"'
+        )
+        return rows[which % len(rows)] if rows else None
+
+    def _set_status(self, invoice: str, status: str) -> None:
+        change = text('UPDATE invoice SET status = CAST(:status AS "InvoiceStatus") WHERE id = :id')
+        self.world.connection.execute(change, {"status": status, "id": invoice})
+
+
+def run_histories(
+    world: World, *, seed: int, count: int, tally: Tally, steps: int = 14, shrink: bool = True
+) -> None:
+    """`count` histories that depend on the seed only. Raises, with its diary, the shortest that
+    breaks a promise."""
+    machine = type("AHistory", (History,), {"world": world, "tally": tally})
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(machine),
+        settings=hypothesis.settings(
+            max_examples=count,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+            report_multiple_bugs=False,
+        ),
+    )

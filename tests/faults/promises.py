@@ -1,0 +1,150 @@
+"""What must hold in any history: the promises, read from Paystack's and Twilio's side and ours."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from leaseup_dagster.invoicing.due_dates import next_due_date
+from tests.faults.world import World
+
+DAYS_AHEAD, AFTER_DAYS, REPEAT_DAYS, MOST_TEXTS = 50, 3, 7, 4
+_CODE = re.compile(r"PRQ_\w+")
+
+
+class Duplicate(AssertionError):
+    """A month was billed twice."""
+
+
+class Loss(AssertionError):
+    """A month, or a text, that is due is missing though the world is healthy."""
+
+
+class Bothered(AssertionError):
+    """A text to one who has paid, or is not late, or was texted a moment ago."""
+
+
+class Unclear(AssertionError):
+    """The ledgers and the world do not agree on how something ended."""
+
+
+def nothing_twice(world: World) -> None:
+    """I1, at any moment: in all that was ever made at Paystack, and in LeaseUp's invoices."""
+    about = [request.metadata for request in world.paystack.payment_requests if request.metadata]
+    months = Counter((one["lease_id"], one["due_date"]) for one in about)
+    rows = world.rows(
+        'SELECT "leaseId", "dueDate", count(*) FROM invoice WHERE category = \'RENT\''
+        " GROUP BY 1, 2 HAVING count(*) > 1"
+    )
+    twice = [month for month, count in months.items() if count > 1]
+    if twice or rows:
+        raise Duplicate(f"at Paystack: {twice}; in LeaseUp: {rows}")
+
+
+def every_month_is_billed(world: World, as_of: date) -> None:
+    """I2, after a healthy run: whatever is due near `as_of` has its invoice; nothing is open."""
+    leases = world.rows(
+        'SELECT id, "startDate", "endDate", status::text, rent FROM lease'
+        ' WHERE "automaticInvoice" AND id IN (SELECT "leaseId" FROM tenant_lease)'
+    )
+    # How far a month reaches: an invoice dated so near to a due date is taken for it, and a person
+    # is told.
+    invoices: dict[object, list[tuple[date, int]]] = {}
+    for lease, due, reach in world.rows(
+        'SELECT "leaseId", "dueDate", CASE status WHEN \'CANCELLED\' THEN 3 ELSE 14 END'
+        " FROM invoice"
+    ):
+        invoices.setdefault(lease, []).append((due, reach))  # type: ignore[arg-type]
+    for lease, start, end, status, rent in leases:
+        due = next_due_date(start, as_of)  # type: ignore[arg-type]
+        wanted = (
+            status == "ACTIVE"
+            and due <= as_of + timedelta(days=DAYS_AHEAD)
+            and (end is None or due <= end)  # type: ignore[operator]
+            and rent >= 1  # type: ignore[operator]
+        )
+        if wanted and not any(abs((d - due).days) <= r for d, r in invoices.get(lease, ())):
+            raise Loss(f"lease {lease} has no invoice for {due} as of {as_of}")
+
+
+def books_agree(world: World) -> None:
+    """I5, after a healthy run: every month has ended, and each side knows of the other's."""
+    ledger = world.rows(
+        "SELECT lease_id, due_date::text, state, request_code, invoice_id, error, amount_cents"
+        " FROM leaseup_dagster.invoice_ledger"
+    )
+    unclear = [row for row in ledger if row[2] not in ("invoiced", "cancelled")]
+    if unclear:
+        raise Loss(f"still open after a healthy run: {unclear}")
+    if any(row[2] == "cancelled" and not row[5] for row in ledger):
+        raise Unclear(f"withdrawn without a reason: {ledger}")
+    ours = {(row[0], row[1], row[3], row[6]) for row in ledger if row[2] == "invoiced"}
+    theirs = {
+        (about["lease_id"], about["due_date"], request.request_code, request.amount)
+        for request in world.paystack.payment_requests
+        if (about := request.metadata)
+    }
+    written = {
+        tuple(row)
+        for row in world.rows(
+            'SELECT "leaseId", "dueDate"::text, "paystackId", round("dueAmount" * 100)::bigint'
+            " FROM invoice"
+        )
+    }
+    if not ours == theirs == written:
+        raise Unclear(f"ledger {ours - theirs}, Paystack {theirs - ours}, LeaseUp {written - ours}")
+
+
+@dataclass
+class Texts:
+    """Everything that was ever texted in a history, by payment request and number."""
+
+    world: World
+    sent: dict[tuple[str, str], list[date]] = field(default_factory=dict)
+    _seen: int = 0
+
+    def settled_codes(self) -> set[str]:
+        """Payment requests about which nobody may be texted any more, on either side's word."""
+        at_paystack = {r.request_code for r in self.world.paystack.payment_requests if r.paid}
+        rows = self.world.rows(
+            'SELECT "paystackId" FROM invoice'
+            " WHERE status NOT IN ('PENDING', 'OVERDUE', 'PARTIALLY_PAID') OR \"dueAmount\" <= ("
+            ' SELECT coalesce(sum("amountPaid"), 0) FROM transaction'
+            ' WHERE "invoiceId" = invoice.id)'
+        )
+        return at_paystack | {str(code) for (code,) in rows}
+
+    def check_new(self, settled: Iterable[str], as_of: date) -> None:
+        """I3, after any run: `settled` is how it stood before."""
+        due = {str(c): d for c, d in self.world.rows('SELECT "paystackId", "dueDate" FROM invoice')}
+        new = self.world.twilio.messages[self._seen :]
+        self._seen += len(new)
+        for message in new:
+            (code,) = _CODE.findall(message.body)
+            if code in set(settled):
+                raise Bothered(f"{message.to} was texted about {code}, which is paid or cancelled")
+            if (as_of - due[code]).days <= AFTER_DAYS:  # type: ignore[operator]
+                raise Bothered(f"{message.to} was texted about {code}, which is not late")
+            days = self.sent.setdefault((code, message.to), [])
+            if len(days) >= MOST_TEXTS or any(abs((as_of - d).days) < REPEAT_DAYS for d in days):
+                raise Bothered(f"{message.to} was texted about {code} on {days} and {as_of}")
+            days.append(as_of)
+
+    def check_everyone_was_told(self, as_of: date) -> None:
+        """I2 for texts, after a healthy run: nobody who is late has heard nothing, ever."""
+        rows = self.world.rows(
+            'SELECT invoice.id, invoice."paystackId", tenant_lease."tenantId"'
+            ' FROM invoice JOIN tenant_lease ON tenant_lease."leaseId" = invoice."leaseId"'
+            " WHERE \"dueDate\" < CAST(:as_of AS date) - :after AND status IN"
+            " ('PENDING', 'OVERDUE', 'PARTIALLY_PAID') AND NOT EXISTS ("
+            " SELECT FROM leaseup_dagster.reminder_ledger AS ledger"
+            " WHERE ledger.invoice_id = invoice.id AND ledger.number_hash <> ''"
+            " AND (ledger.tenant_id = tenant_lease.\"tenantId\" OR ledger.state = 'refused')"
+            " AND state IN ('sent', 'unknown', 'refused'))",
+            as_of=as_of, after=AFTER_DAYS,
+        )  # fmt: skip
+        gone = {r.request_code for r in self.world.paystack.payment_requests if r.archived}
+        silent = [row for row in rows if row[1] not in gone | self.settled_codes()]
+        if silent:
+            raise Loss(f"late, and never texted about: {silent}")

@@ -1,0 +1,150 @@
+"""What Dagster adds: runs that are re-executed from failure, and its own storage failing.
+
+The ledger is the evidence, not the step: whatever Dagster believes of a run, the next one finds
+what is left, and nothing happens twice.
+"""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import InMemoryEventLogStorage
+
+from leaseup_dagster.retries import waiting_at_most
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
+from tests.faults.chasing import Chases
+from tests.faults.conftest import Cell
+from tests.faults.invoices import Mornings
+from tests.faults.registering import Registrations
+from tests.faults.whole_jobs import found_again, job_named, run_config
+from tests.faults.world import CREATE, CREATE_CUSTOMER, VERIFY, World
+
+OPS = {
+    "check_upcoming_invoices": {"plan_invoices": {"as_of": "2026-11-24"}},
+    "send_late_payment_reminders": {
+        "mark_overdue_invoices": {"as_of": "2026-11-05", "ignore_quiet_hours": True}
+    },
+    "create_paystack_customers": {},
+}
+Scene = Mornings | Chases | Registrations
+SCENES: dict[str, tuple[str, type[Scene]]] = {
+    "invoices": ("check_upcoming_invoices", Mornings),
+    "reminders": ("send_late_payment_reminders", Chases),
+    "customers": ("create_paystack_customers", Registrations),
+}
+
+
+class FullStorage(InMemoryEventLogStorage):
+    """Dagster's event log on a disk that is full after so many events."""
+
+    room = 10**9
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        if self.room <= 0:
+            raise OSError(28, "No space left on device")
+        self.room -= 1
+        super().store_event(event)
+
+
+@pytest.fixture
+def environment(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "DATABASE_URL": world.wire.url(world.name),
+        "PAYSTACK_SECRET_KEY": "sk_test_sandbox",
+        "PAYSTACK_BASE_URL": world.paystack.url,
+        "PAYSTACK_RATE_LIMIT": "1000000",
+        "TASK_MAX_DURATION_SECONDS": "30",  # none waits for what must settle first
+        "SMS_ENABLED": "true",
+        "SMS_PROVIDER": "twilio",
+        "SMS_API_KEY": ACCOUNT,
+        "SMS_API_SECRET": TOKEN,
+        "SMS_FROM_NUMBER": "LeaseUp",
+        "TWILIO_BASE_URL": world.twilio.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with waiting_at_most(0):
+        yield
+
+
+@pytest.fixture
+def storage() -> FullStorage:
+    return FullStorage()
+
+
+@pytest.fixture
+def launch(environment: None, storage: FullStorage) -> Iterator[Callable[..., bool]]:
+    """`launch("job")`: a whole run; whether it succeeded, or was ended by Dagster."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        storage.register_instance(instance)
+        instance._event_storage = storage
+
+        def execute(job: str) -> bool:
+            try:
+                result = job_named(job).execute_in_process(
+                    run_config=run_config(OPS[job]), instance=instance, raise_on_error=False
+                )
+            except OSError:
+                return False
+            return result.success
+
+        yield execute
+
+
+@pytest.mark.parametrize("room", [3, 14, 22, 28, 36])
+@pytest.mark.parametrize("process", SCENES)
+def test_dagsters_storage_is_full(
+    world: World, launch: Callable[..., bool], storage: FullStorage, cell: Cell, process: str,
+    room: int,
+) -> None:  # fmt: skip
+    """After so many of its events, wherever in the run that is."""
+    job, scene = SCENES[process]
+    cell(process, f"Dagster's storage is full after {room} events", "new run")
+    there = scene(world)
+    storage.room = room
+    launch(job)
+    there.check_nothing_twice()
+    storage.room = 10**9
+    world.time_passes(minutes=10)
+
+    assert launch(job)
+    there.check()
+
+
+@pytest.mark.parametrize("process", SCENES)
+def test_the_same_day_three_times(
+    world: World, launch: Callable[..., bool], cell: Cell, process: str
+) -> None:
+    job, scene = SCENES[process]
+    cell(process, "the whole job, three times on one day", "new run")
+    there = scene(world)
+
+    assert [launch(job) for _ in range(3)] == [True] * 3
+    there.check()
+
+
+@pytest.mark.parametrize("process", SCENES)
+def test_re_executed_from_failure(
+    world: World, environment: None, cell: Cell, process: str
+) -> None:
+    """Steps that succeeded are not run again; the others find where things stand."""
+    job, scene = SCENES[process]
+    cell(process, "run re-executed from failure", "new run")
+    there = scene(world)
+    endpoint = {"invoices": CREATE, "reminders": VERIFY, "customers": CREATE_CUSTOMER}[process]
+    world.paystack.faults.on(endpoint, Fault.status(500), times=None)
+    again, config = found_again(job), run_config(OPS[job])
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = dg.execute_job(again, instance, run_config=config)
+        world.heal()
+        world.time_passes(minutes=10)
+        failed = dg.ReexecutionOptions.from_failure(first.run_id, instance)
+        second = dg.execute_job(again, instance, reexecution_options=failed)
+        assert not first.success
+        assert {event.step_key for event in second.all_events if event.is_step_start} < {
+            event.step_key for event in first.all_events if event.is_step_start
+        }
+    there.check_nothing_twice()
+    world.time_passes(minutes=10)
+    there.run(there.day, lambda: None)
+    there.check()

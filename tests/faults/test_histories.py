@@ -1,0 +1,22 @@
+"""Random histories, as many as there is time for here; `make soak` tries thousands."""
+
+import pytest
+
+from tests.faults.conftest import Cell
+from tests.faults.histories import Tally, run_histories
+from tests.faults.recovery import Recovery
+from tests.faults.world import World
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_history_breaks_a_promise(
+    small_world: World, cell: Cell, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    cell("all", f"random histories over months, seed {seed}", Recovery.NEXT_DAY)
+    small_world.spare_certificates(monkeypatch.setenv)
+    tally = Tally()
+
+    run_histories(small_world, seed=seed, count=8, tally=tally)
+
+    assert tally.histories >= 8
+    assert tally.requests > 0

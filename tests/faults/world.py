@@ -1,0 +1,220 @@
+"""A small world in which everything can break: one database, its wire, Paystack, Twilio.
+
+It is used for many cells and histories, one after the other, and emptied in between. A crash is
+what the world sees of one: from one instant on nothing of the run reaches anybody.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import certifi
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.quota import SharedQuota
+from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.sandbox.paystack_books import StoredCustomer, StoredPaymentRequest
+from leaseup_dagster.sandbox.postgres import Postgres
+from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN, TwilioStandIn
+from leaseup_dagster.sms.twilio import TwilioSender
+from tests.faults.wire import Wire
+
+CREATE, LIST = "POST /paymentrequest", "GET /paymentrequest"
+FETCH, VERIFY = "GET /paymentrequest/:code", "GET /paymentrequest/verify/:code"
+CREATE_CUSTOMER, FETCH_CUSTOMER = "POST /customer", "GET /customer/:code"
+AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, CREATE_CUSTOMER, FETCH_CUSTOMER)
+SEND, LIST_TEXTS = "POST /Messages.json", "GET /Messages.json"
+_END = "-----END CERTIFICATE-----"
+NOON = datetime(2026, 11, 5, 12, tzinfo=JOHANNESBURG)
+
+_TABLES = text(
+    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+    " WHERE schemaname IN ('public', 'leaseup_dagster') AND tablename <> 'alembic_version'"
+)
+_UNBREAK = "DROP FUNCTION IF EXISTS break_here CASCADE; DROP SEQUENCE IF EXISTS broken"
+_PASS = (
+    "UPDATE leaseup_dagster.invoice_ledger SET attempted_at = attempted_at - :span",
+    "UPDATE leaseup_dagster.reminder_ledger SET attempted_at = attempted_at - :span",
+    "UPDATE leaseup_dagster.request_quota"
+    " SET next_at = next_at - extract(epoch FROM CAST(:span AS interval))",
+)
+
+
+class World:
+    """`connection` goes around the wire: what it says and sees is not disturbed."""
+
+    def __init__(self, postgres: Postgres, name: str, template: str) -> None:
+        postgres.create_database(name, template=template)
+        self.postgres, self.name = postgres, name
+        url = engine_url(postgres.url(name))
+        folder = Path(str(url.query["host"]))
+        self.wire, self._one_authority = Wire(folder), folder / f"{name}.pem"
+        self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
+        self.connection: Connection = self._direct.connect()
+        tables = self.connection.execute(_TABLES).scalars()
+        deletes = ";".join(f"DELETE FROM {table}" for table in tables)
+        # Without foreign keys the order does not matter; an empty table is emptied in no time.
+        self._empty = f"SET session_replication_role = replica; {deletes}; RESET ALL"
+        self.paystack, self.twilio = PaystackStandIn(), TwilioStandIn()
+        self._engine: Engine | None = None
+        self._was_cut = False
+        self._late: list[tuple[Fault, threading.Event]] = []
+        self._paystack_is_away = False
+        self.runs = itertools.count(1)
+
+    def spare_certificates(self, setenv: Callable[[str, str], None]) -> None:
+        """Nothing here speaks TLS, and reading every authority for each run takes longer than
+        the run: one is enough."""
+        if not self._one_authority.exists():
+            every = Path(certifi.where()).read_text("ascii")
+            self._one_authority.write_text(every[: every.index(_END) + len(_END)] + "\n")
+        setenv("SSL_CERT_FILE", str(self._one_authority))
+
+    @contextmanager
+    def fresh(self) -> Iterator["World"]:
+        """Empty tables and new providers for one cell or history."""
+        self.connection.exec_driver_sql(self._empty)
+        with PaystackStandIn() as self.paystack, TwilioStandIn() as self.twilio:
+            try:
+                yield self
+            finally:
+                self.heal()
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """The product's own, over the wire. A new run has new connections where any was cut. (With
+        a new engine for each, half of the time goes into putting the same statements together.)"""
+        self._engine = self._engine or open_engine(self.wire.url(self.name), connections=12)
+        if self._was_cut:
+            self._engine.dispose()
+            self._was_cut = False
+        yield self._engine
+
+    @contextmanager
+    def another_engine(self) -> Iterator[Engine]:
+        """For a run beside another."""
+        opened = open_engine(self.wire.url(self.name), connections=12)
+        try:
+            yield opened
+        finally:
+            opened.dispose()
+
+    @contextmanager
+    def client(self, engine: Engine, timeout_seconds: float = 5) -> Iterator[PaystackClient]:
+        with PaystackClient(
+            secret_key="sk_test_sandbox",
+            base_url=self.paystack.url,
+            quota=SharedQuota(engine, 1_000_000),
+            timeout_seconds=timeout_seconds,
+            connections=10,
+        ) as client:
+            yield client
+
+    def sender(self) -> TwilioSender:
+        return TwilioSender(
+            base_url=self.twilio.url, account_sid=ACCOUNT, username=ACCOUNT, secret=TOKEN,
+            from_number="LeaseUp",
+        )  # fmt: skip
+
+    def crash(self) -> None:
+        """From now on, until `heal`, nothing of what runs reaches anybody."""
+
+        def cut_off() -> None:
+            for faults, endpoints in self._all_faults():
+                faults.clear()
+                for endpoint in endpoints:
+                    faults.on(endpoint, Fault.drop_before_accepting(), times=None)
+
+        self.wire.down(also=cut_off)
+
+    def heal(self) -> None:
+        """The world is healthy again: providers, wire, database; sessions cut off have ended."""
+        for fault, done in self._late:
+            fault.release()
+            if fault.arrived.is_set():
+                done.wait(5)
+        self._late.clear()
+        for faults, _ in self._all_faults():
+            faults.clear()
+        if self._paystack_is_away:
+            self.paystack.start()
+            self._paystack_is_away = False
+        self.wire.heal()
+        if self.wire.orphans:
+            self._was_cut = True
+            ended = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                         " WHERE pid = ANY(:pids)")  # fmt: skip
+            self.connection.execute(ended, {"pids": list(self.wire.orphans)})
+            self.wire.orphans.clear()
+        self.connection.exec_driver_sql(_UNBREAK)
+
+    def paystack_goes_away(self) -> None:
+        """Nobody listens there until `heal`."""
+        self.paystack.stop()
+        self._paystack_is_away = True
+
+    def accept_late(self, endpoint: str) -> None:
+        """Paystack is silent about one request, and does what it asks for at `heal`."""
+        done = threading.Event()
+
+        def end(reply: Reply) -> Ending:
+            done.set()
+            return reply
+
+        fault = Fault(end, hangs="before")
+        self._late.append((self.paystack.faults.on(endpoint, fault), done))
+
+    def time_passes(self, **span: float) -> None:
+        """For what our tables remember of the clock."""
+        for statement in _PASS:
+            self.connection.execute(text(statement), {"span": timedelta(**span)})
+
+    def marks_look_newer(self, **span: float) -> None:
+        """As after the database's clock was set back."""
+        for statement in _PASS[:2]:
+            self.connection.execute(text(statement), {"span": -timedelta(**span)})
+
+    def error_in_the_database(self, table: str, event: str, when: str, code: str) -> None:
+        """The next statement that does this to a row fails with an SQLSTATE, once."""
+        self.connection.exec_driver_sql(
+            f"""
+            CREATE SEQUENCE broken;
+            CREATE FUNCTION break_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('public.broken') = 1 THEN
+                    RAISE EXCEPTION 'broken on purpose' USING ERRCODE = '{code}';
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER break_here BEFORE {event} ON {table}
+                FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION break_here();
+            """
+        )
+
+    def rows(self, sql: str, **values: object) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in self.connection.execute(text(sql), values)]
+
+    def close(self) -> None:
+        self.connection.close()
+        if self._engine:
+            self._engine.dispose()
+        self._direct.dispose()
+        self.wire.close()
+        self.postgres.drop_database(self.name)
+
+    def _all_faults(self) -> tuple[tuple[Faults, tuple[str, ...]], ...]:
+        return (self.paystack.faults, AT_PAYSTACK), (self.twilio.faults, (SEND, LIST_TEXTS))
+
+
+def another_request(world: World, customer: StoredCustomer) -> StoredPaymentRequest:
+    """One that is not about any month of a scene, and newer than what is there."""
+    return world.paystack._books.add(
+        customer, amount=100, currency="ZAR", due_date=None, description="Another", split_code=None,
+        metadata={"lease_id": "another"},
+    )  # fmt: skip
