@@ -26,7 +26,7 @@ from sqlalchemy import create_engine
 from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
-from tests.faults.histories import Tally, run_histories
+from tests.faults.explore import Tally, explore
 from tests.faults.promises import Bothered, Duplicate, Loss
 from tests.faults.world import World
 
@@ -122,7 +122,7 @@ def _work(
         while time.monotonic() < ends_at:
             tally = Tally()
             try:
-                run_histories(world, seed=seed, count=AT_A_TIME, tally=tally)
+                explore(world, seed=seed, count=AT_A_TIME, tally=tally)
             except Exception as error:
                 report.send(Broken(seed, _KINDS.get(type(error), "unclear"), _diary(error)))
                 tally = Tally(histories=AT_A_TIME)
@@ -136,8 +136,7 @@ def _work(
 
 def _diary(error: BaseException) -> str:
     """The shortest history, in words, and what it broke."""
-    notes = "\n".join(getattr(error, "__notes__", ()))
-    return f"{notes}\n{''.join(traceback.format_exception_only(error))}"
+    return "".join(traceback.format_exception_only(error))
 
 
 def _listen(ends: list[Connection], total: Sum, began: float) -> None:

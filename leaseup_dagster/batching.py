@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-MAX_STEPS = 20
+MAX_STEPS = 10
 """Steps a run is cut into at most. Each costs Dagster about as much time as a provider takes for a
 request, and a row in the UI."""
 

@@ -18,8 +18,8 @@ class EngineResource(ConfigurableResource[Engine]):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Engine]:
         url = load(DatabaseSettings).database_url.get_secret_value()
-        # One for each invoice in flight, one for the step itself, one for look-ups beside them.
-        connections = load(TaskSettings).batch_size + 2
+        # Two hands for each invoice in flight, the step itself, and look-ups beside them.
+        connections = 2 * load(TaskSettings).batch_size + 2
         # A sensor has no run.
         run_id = context.run.run_id if context.run else ""
         with shared_engine(url, connections, run_id) as engine:

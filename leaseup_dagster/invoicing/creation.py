@@ -5,11 +5,12 @@ sending again safe is that a marked row is looked for first, and sent again only
 there and its mark is so old that it cannot be under way any more.
 """
 
+import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
@@ -71,6 +72,8 @@ class InvoiceCreation:
     settle_seconds: float
     send_notification: bool
     send_window_seconds: float = SEND_WINDOW_SECONDS
+    # Requests at once; what has its answer is recorded beside them.
+    at_once: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(10))
 
     def bill(self, todo: LedgerKey | Unanswered) -> Outcome:
         """One planned or unanswered month. Never raises: one bad row stops no other."""
@@ -89,11 +92,18 @@ class InvoiceCreation:
             return Outcome(key, Kind.BROKEN, _describe(error))
 
     def _create(self, key: LedgerKey) -> Outcome:
+        return self._mark_and_send(key, lambda connection: ledger.claim(connection, key))
+
+    def _mark_and_send(self, key: LedgerKey, mark: Callable[[Connection], Claim | None]) -> Outcome:
         self.paystack.wait_for_turn_to_create()
-        send_before = time.monotonic() + self.send_window_seconds
-        with self._commit_each() as connection:
-            claimed = ledger.claim(connection, key)
-        return self._send(claimed, send_before) if claimed else Outcome(key, Kind.TAKEN)
+        with self.at_once:
+            send_before = time.monotonic() + self.send_window_seconds
+            with self._commit_each() as connection:
+                claimed = mark(connection)
+            if claimed is None:
+                return Outcome(key, Kind.TAKEN)
+            made = self._send(claimed, send_before)
+        return made if isinstance(made, Outcome) else self._record(claimed, made)
 
     def _finish(self, attempt: Unanswered) -> Outcome:
         """Look first; send again only what is not there and can no longer arrive."""
@@ -102,15 +112,14 @@ class InvoiceCreation:
             return self._adopt(attempt, found)
         if attempt.settles_in > 0:
             return Outcome(attempt.key, Kind.UNANSWERED, "not found at Paystack, and too recent")
-        self.paystack.wait_for_turn_to_create()
-        send_before = time.monotonic() + self.send_window_seconds
-        with self._commit_each() as connection:
-            claimed = ledger.claim_again(connection, attempt)
-        return self._send(claimed, send_before) if claimed else Outcome(attempt.key, Kind.TAKEN)
+        return self._mark_and_send(
+            attempt.key, lambda connection: ledger.claim_again(connection, attempt)
+        )
 
-    def _send(self, claimed: Claim, send_before: float) -> Outcome:
+    def _send(self, claimed: Claim, send_before: float) -> PaymentRequest | Outcome:
+        """The payment request, or what became of the attempt, which the ledger has by then."""
         try:
-            made = self.paystack.create_payment_request(
+            return self.paystack.create_payment_request(
                 self._request(claimed), send_before=send_before
             )
         except (NotProcessed, KeyRejected) as error:
@@ -128,6 +137,8 @@ class InvoiceCreation:
             with self._commit_each() as connection:
                 ledger.refuse(connection, claimed, str(error))
             return Outcome(claimed.key, Kind.REFUSED, str(error))
+
+    def _record(self, claimed: Claim, made: PaymentRequest) -> Outcome:
         with self._commit_each() as connection:
             recorded = ledger.record(
                 connection,

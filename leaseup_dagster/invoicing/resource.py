@@ -1,5 +1,7 @@
 """Settings → the protocol, as Dagster hands it to ops."""
 
+import threading
+
 import dagster as dg
 from sqlalchemy import Engine
 
@@ -17,7 +19,11 @@ class InvoiceCreationResource(dg.ConfigurableResource[InvoiceCreation]):
     def create_resource(self, context: dg.InitResourceContext) -> InvoiceCreation:
         paystack = load(PaystackSettings)
         return InvoiceCreation(
-            self.engine, self.paystack, paystack.settle_seconds, paystack.send_notification
+            self.engine,
+            self.paystack,
+            paystack.settle_seconds,
+            paystack.send_notification,
+            at_once=threading.Semaphore(load(TaskSettings).batch_size),
         )
 
 

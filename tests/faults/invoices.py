@@ -29,6 +29,7 @@ class Mornings:
         self.world, self.day = world, TODAY
         self.timeout_seconds = 5.0
         self.send_window_seconds = 10.0
+        self.width = 10
         self.outcomes: list[Outcome] = []
         self.months: list[LedgerKey] = []
         if leases:
@@ -71,7 +72,7 @@ class Mornings:
             creation = InvoiceCreation(
                 engine, client, SETTLE_SECONDS, False, self.send_window_seconds
             )
-            morning = Morning(creation, as_of)
+            morning = Morning(creation, as_of, TaskSettings(batch_size=self.width))
             self.outcomes = morning.outcomes
             with suppress(Abandoned):
                 morning.go(heal, lambda: self.world.time_passes(minutes=10))
@@ -136,11 +137,11 @@ class Mornings:
 class Morning:
     """One run of check_upcoming_invoices without Dagster: the same rooms in the same order."""
 
-    def __init__(self, creation: InvoiceCreation, as_of: date) -> None:
+    def __init__(self, creation: InvoiceCreation, as_of: date, tasks: TaskSettings) -> None:
         self.outcomes: list[Outcome] = []
         self._creation, self._as_of = creation, as_of
         self._engine, self._client = creation.engine, creation.paystack
-        self._tasks = TaskSettings()
+        self._tasks = tasks
         self._keys: list[LedgerKey] = []
         self._hold = ""
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.conftest import Cell
-from tests.faults.histories import Tally, run_histories
+from tests.faults.explore import Tally, explore
 from tests.faults.recovery import Recovery
 from tests.faults.world import World
 
@@ -16,7 +16,7 @@ def test_no_history_breaks_a_promise(
     small_world.spare_certificates(monkeypatch.setenv)
     tally = Tally()
 
-    run_histories(small_world, seed=seed, count=8, tally=tally)
+    explore(small_world, seed=seed, count=8, tally=tally)
 
     assert tally.histories >= 8
     assert tally.requests > 0

@@ -110,6 +110,20 @@ def test_an_answer_comes_after_another_run_has_adopted(
     mornings.check()
 
 
+def test_a_worker_comes_late_with_a_plan_that_another_has_carried_out(
+    mornings: Mornings, world: World, cell: Cell
+) -> None:
+    """Both had read the same list of planned months."""
+    cell("invoices", "worker comes late, with the same plan", Recovery.NEW_RUN)
+    mornings.run(mornings.day, lambda: None)
+    with world.another_engine() as engine, world.client(engine) as client:
+        late = InvoiceCreation(engine, client, SETTLE_SECONDS, False)
+        outcomes = {late.bill(month).kind for month in mornings.months}
+
+    assert outcomes == {Kind.TAKEN}
+    mornings.check()
+
+
 @pytest.fixture
 def impatient(world: World) -> Engine:
     """Waits for no lock."""

@@ -1,5 +1,6 @@
 """Batches, the wait for answers, and the run's time."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -27,9 +28,9 @@ def keys(count: int) -> list[LedgerKey]:
         (0, []),
         (1, [1]),
         (23, [10, 10, 3]),
-        (200, [10] * 20),
-        (201, [20] * 10 + [1]),
-        (20_000, [1_000] * 20),
+        (100, [10] * 10),
+        (101, [20] * 5 + [1]),
+        (20_000, [2_000] * 10),
     ],
 )
 def test_steps_stay_few_and_batches_grow(count: int, sizes: list[int]) -> None:
@@ -103,8 +104,8 @@ def test_the_time_limit_in_the_middle_of_a_batch_leaves_the_rest_planned(
     plan()
     paystack.habits.latency_seconds = 0.1
 
-    one_at_a_time = TaskSettings(batch_size=1)
-    outcomes = batches.bill(batch, creation, one_at_a_time, seconds=0.3)
+    one_at_a_time = replace(creation, at_once=threading.Semaphore(1))
+    outcomes = batches.bill(batch, one_at_a_time, TaskSettings(batch_size=1), seconds=0.3)
 
     made = [outcome for outcome in outcomes if outcome.kind is Kind.CREATED]
     assert 1 <= len(made) == len(paystack.payment_requests) < 30

@@ -109,10 +109,11 @@ def test_restored_to_the_middle_of_a_month(
 def test_restored_to_the_middle_of_a_run(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
-    """Of one batch the copy has some as sent and some as planned."""
+    """Of one batch the copy has some as sent and some as still to be sent."""
     keys = [due_lease() for _ in range(6)]
     for key in keys[:3]:
-        paystack.faults.on_create(Fault.status(401), matching=key.lease_id)
+        refusal = Fault.refuse(400, "Not now")
+        paystack.faults.on_create(refusal, matching=f'"lease_id":"{key.lease_id}"')
     run(*CHECK)
     restore = backup()
     run(*CHECK)
