@@ -1,6 +1,7 @@
-"""What can break during a run of a random history, by name."""
+"""What can happen in a random history: what breaks during a run, by name, and what is edited."""
 
 from collections.abc import Callable
+from datetime import date
 
 from leaseup_dagster.sandbox.faults import Fault
 from tests.faults.vocabulary import GARBLED, KEY_REJECTED, LOST, NOT_PROCESSED, REFUSED
@@ -93,3 +94,18 @@ REMINDERS: dict[str, tuple[Disturbance, int]] = {
 def names(known: dict[str, tuple[Disturbance, int]]) -> list[str]:
     """Each as often as it is to be tried."""
     return [name for name, (_, often) in known.items() for _ in range(often)]
+
+
+STARTS = [date(2026, 1, 31), date(2026, 1, 15), date(2026, 2, 1), date(2024, 2, 29)]
+EDITS: list[tuple[str, object]] = [
+    ("rent", 9000.0),
+    ("rent", 8500.5),
+    ("rent", 0.4),
+    *(("endDate", days) for days in (-3, 20, 45, 100, None)),
+    *(("startDate", start) for start in STARTS),
+    ("automaticInvoice", False),
+    ("automaticInvoice", True),
+    ("status", "INACTIVE"),
+    ("status", "ACTIVE"),
+]
+"""Ends are days from the day on which the lease is edited."""

@@ -22,27 +22,18 @@ from leaseup_dagster.sandbox.builders import (
 )
 from tests.faults import promises
 from tests.faults.chasing import Chases
-from tests.faults.disturbances import MORNINGS, REMINDERS, Disturbance, names
+from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
 from tests.faults.explore import Tally
 from tests.faults.invoices import Mornings
 from tests.faults.recovery import Heal
 from tests.faults.world import World
 
-STARTS = [date(2026, 1, 31), date(2026, 1, 15), date(2026, 2, 1), date(2024, 2, 29)]
 LEASES = 3
 DAYS = st.sampled_from([0, 0, 1, 1, 2, 5, 8, 14, 30, 65])
-EDITS: list[tuple[str, object]] = [
-    ("rent", 9000.0),
-    ("rent", 8500.5),
-    ("rent", 0.4),
-    *(("endDate", days) for days in (-3, 20, 45, 100, None)),
-    *(("startDate", start) for start in STARTS),
-    ("automaticInvoice", False),
-    ("automaticInvoice", True),
-    ("status", "INACTIVE"),
-    ("status", "ACTIVE"),
-]
-"""Ends are days from the day on which the lease is edited."""
+_CORRECTED = text(
+    'UPDATE tenant SET "lastName" = "lastName" || \'s\' WHERE "paystackCustomerId" IS NULL'
+    " AND id IN (SELECT tenant_id FROM leaseup_dagster.customer_refusal)"
+)
 
 
 class History(RuleBasedStateMachine):
@@ -62,6 +53,7 @@ class History(RuleBasedStateMachine):
         self.landlord = a_landlord(self.world.connection)
         self.leases = [self._a_lease(start) for start in starts]
         self.texts = promises.Texts(self.world)
+        self.forgotten: set[str] = set()
         self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
     def _a_lease(self, start: date) -> str:
@@ -172,13 +164,15 @@ class History(RuleBasedStateMachine):
     def a_backup_of_the_books_is_restored(self, hours: int) -> None:
         self.tell(f"what was billed in the last {hours} hours is forgotten")
         self.tally.events["backups restored"] += 1
-        late = "(SELECT lease_id, due_date, invoice_id FROM leaseup_dagster.invoice_ledger"
-        late += " WHERE attempted_at > now() - make_interval(hours => :hours))"
+        newer = "attempted_at > now() - make_interval(hours => :hours)"
+        ledger = "leaseup_dagster.invoice_ledger"
+        lost = self.world.rows(f"SELECT reference FROM {ledger} WHERE {newer}", hours=hours)
+        self.forgotten |= {str(reference) for (reference,) in lost}
+        invoices = f"(SELECT invoice_id FROM {ledger} WHERE {newer})"
         for forget in (
-            f'DELETE FROM transaction USING {late} AS late WHERE "invoiceId" = late.invoice_id',
-            f"DELETE FROM invoice USING {late} AS late WHERE invoice.id = late.invoice_id",
-            "DELETE FROM leaseup_dagster.invoice_ledger"
-            " WHERE attempted_at > now() - make_interval(hours => :hours)",
+            f'DELETE FROM transaction WHERE "invoiceId" IN {invoices}',
+            f"DELETE FROM invoice WHERE id IN {invoices}",
+            f"DELETE FROM {ledger} WHERE {newer}",
         ):
             self.world.connection.execute(text(forget), {"hours": hours})
         # What was texted about them is forgotten as well: it may be texted once more.
@@ -209,10 +203,12 @@ class History(RuleBasedStateMachine):
         morning.timeout_seconds = 0.4 if disturbed and "silence" in disturbed else 5
         morning.run(self.today, self._heal(disturbed, ends))
         self.world.heal()
+        # A person reads the report: who was refused is not tried again with the same data.
+        self.world.connection.execute(_CORRECTED)
         self._check_safety()
         if disturbed is None:
             promises.every_month_is_billed(self.world, self.today)
-            promises.books_agree(self.world)
+            promises.books_agree(self.world, self.forgotten)
 
     def _remind(self, disturbed: str | None, *, ends: bool = False) -> None:
         self.tally.events["reminder runs"] += 1
