@@ -26,6 +26,7 @@ from sqlalchemy import create_engine
 from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
+from tests.conftest import in_memory, one_authority
 from tests.faults.explore import Tally, explore
 from tests.faults.promises import Bothered, Duplicate, Loss
 from tests.faults.world import World
@@ -68,7 +69,7 @@ def main() -> int:
     ends_at = began + given.minutes * 60
     total = Sum()
     with (
-        tempfile.TemporaryDirectory(prefix="leaseup-soak-") as folder,
+        tempfile.TemporaryDirectory(prefix="leaseup-soak-", dir=in_memory()) as folder,
         embedded_postgres(Path(folder) / "data") as postgres,
     ):
         _make_template(postgres)
@@ -117,7 +118,7 @@ def _work(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ends_at = time.monotonic() + seconds
     world = World(Postgres(url.replace("+psycopg", "")), f"soak_{number}", TEMPLATE)
-    world.spare_certificates(os.environ.__setitem__)
+    os.environ["SSL_CERT_FILE"] = str(one_authority(Path(tempfile.gettempdir())))
     try:
         while time.monotonic() < ends_at:
             tally = Tally()

@@ -1,9 +1,7 @@
 """The world of every test: a real PostgreSQL, a Paystack stand-in, a clean environment."""
 
-import json
 import os
-import subprocess
-import sys
+import shutil
 import tempfile
 import threading
 import time
@@ -11,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -20,9 +19,11 @@ from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
+from tests.processes import Child, run_job
+
+pytest_plugins = ["tests.faults.table"]
 
 TEMPLATE = "template_leaseup"
-CHILD = Path(__file__).with_name("child.py")
 GATE = 4711
 OURS = (
     "DATABASE_URL", "PAYSTACK_", "TASK_", "SMS_", "REMINDER_", "TWILIO_", "AWS_", "DAGSTER_",
@@ -30,14 +31,36 @@ OURS = (
 )  # fmt: skip
 
 
+def in_memory() -> Path | None:
+    """Where files are in memory, if there is room: making a database takes a tenth of the time."""
+    shared_memory = Path("/dev/shm")
+    roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > 4 << 30
+    return shared_memory if roomy and os.access(shared_memory, os.W_OK) else None
+
+
+def one_authority(folder: Path) -> Path:
+    """A certificate to trust. Hardly a test speaks TLS, and to read every authority takes longer
+    than the run that reads them."""
+    end = "-----END CERTIFICATE-----\n"
+    one, every = folder / "authority.pem", Path(certifi.where()).read_text("ascii")
+    one.write_text(every[: every.index(end)] + end)
+    return one
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(one_authority(tmp_path_factory.mktemp("tls")))
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, authority: str) -> None:
     """No setting of the machine reaches a test, and no test asks the cloud for credentials."""
     for name in os.environ:
         if name.upper().startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", authority)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +70,7 @@ def postgres() -> Iterator[Postgres]:
     Not in pytest's own folder, which other sessions clean up.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="leaseup-tests-") as folder,
+        tempfile.TemporaryDirectory(prefix="leaseup-tests-", dir=in_memory()) as folder,
         embedded_postgres(Path(folder) / "data") as server,
     ):
         server.create_leaseup(TEMPLATE)
@@ -121,25 +144,22 @@ def run(settings: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Iterator[
         yield execute
 
 
-Start = Callable[..., "subprocess.Popen[bytes]"]
+Start = Callable[..., Child]
 
 
 @pytest.fixture
 def start(settings: pytest.MonkeyPatch) -> Iterator[Start]:
     """`start("job", {…})`: the real job in a process of its own, to be killed or waited for."""
-    children: list[subprocess.Popen[bytes]] = []
+    children: list[Child] = []
 
-    def launch(job: str, config: dict[str, Any] | None = None) -> subprocess.Popen[bytes]:
+    def launch(job: str, config: dict[str, Any] | None = None) -> Child:
         ops = {op: {"config": values} for op, values in (config or {}).items()}
-        command = [sys.executable, "-W", "ignore", str(CHILD), job, json.dumps({"ops": ops})]
-        child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        children.append(child)
-        return child
+        children.append(Child(run_job, job, {"ops": ops}))
+        return children[-1]
 
     yield launch
     for child in children:
-        child.kill()
-        child.wait()
+        child.end()
 
 
 class Gate:

@@ -1,7 +1,6 @@
 """Stop means stop: after a signal, or when the time is up, no further request leaves."""
 
 import signal
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_un
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.stopping import in_flight
+from tests.processes import Child
 
 CHECK = ("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
 LEDGER = "leaseup_dagster.invoice_ledger"
@@ -32,7 +32,7 @@ def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_told_to_stop_sends_nothing_more_and_records_what_is_in_flight(
-    start: Callable[..., "subprocess.Popen[bytes]"],
+    start: Callable[..., Child],
     sixty_leases: None,
     connection: Connection,
     paystack: PaystackStandIn,
@@ -51,11 +51,11 @@ def test_a_run_told_to_stop_sends_nothing_more_and_records_what_is_in_flight(
 
     child.send_signal(number)
     slow.release()
-    child.wait(30)
+    exit_code = child.wait(30)
 
     sent = len(paystack.requests_to("POST /paymentrequest"))
     states = Counter(connection.execute(text(f"SELECT state FROM {LEDGER}")).scalars())
-    assert child.returncode != 0
+    assert exit_code != 0
     assert sent <= 20
     assert states == {"invoiced": sent, "planned": 60 - sent}
     assert len(paystack.payment_requests) == sent

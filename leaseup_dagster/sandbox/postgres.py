@@ -18,6 +18,9 @@ class Postgres:
 
     def __init__(self, uri: str) -> None:
         self._uri = make_url(uri)
+        self._server = create_engine(
+            self.url("postgres", "+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+        )
 
     def url(self, database: str, driver: str = "") -> str:
         """The URL of one database; `driver` is `+psycopg2` for Dagster's storage."""
@@ -39,11 +42,13 @@ class Postgres:
             connection.exec_driver_sql(sql)
         engine.dispose()
 
+    def close(self) -> None:
+        """Let go of the connection that makes and drops databases."""
+        self._server.dispose()
+
     def _execute(self, statement: str) -> None:
-        engine = create_engine(self.url("postgres", "+psycopg"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with self._server.connect() as connection:
             connection.execute(text(statement))
-        engine.dispose()
 
 
 @contextmanager
@@ -61,4 +66,5 @@ def embedded_postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgr
             postgres._execute("SELECT pg_reload_conf()")
         yield postgres
     finally:
+        postgres.close()
         server.cleanup()

@@ -1,12 +1,7 @@
 """A ladder of customer fixtures: tenants, the protocol on them, a daemon that runs the sensor."""
 
-import multiprocessing
-import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from multiprocessing.process import BaseProcess
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -113,32 +108,3 @@ class Daemon:
 def daemon(run: object, instance: dg.DagsterInstance, engine: Engine) -> Daemon:
     """In the environment of `run`, where retries do not wait."""
     return Daemon(instance, engine)
-
-
-@pytest.fixture(scope="session")
-def processes() -> Any:
-    """Makes processes that have imported the product already: a start takes no seconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.customers.child"])
-    return context
-
-
-@pytest.fixture
-def start(settings: object, processes: Any) -> Iterator[Callable[..., BaseProcess]]:
-    """`start()`: the job in a process of its own, to be killed."""
-    from tests.customers import child
-
-    children: list[BaseProcess] = []
-
-    def launch() -> BaseProcess:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-        process = processes.Process(target=child.run_job, args=(JOB, environment))
-        process.start()
-        children.append(process)
-        return process
-
-    yield launch
-    for process in children:
-        process.kill()
-        process.join()
-    sys.stdout.flush()

@@ -1,9 +1,7 @@
 """A run is killed at each step; the next one leaves every tenant with one customer."""
 
-import os
 import signal
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import dagster as dg
@@ -13,15 +11,10 @@ from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import until
 from tests.customers.conftest import JOB, Codes, Tenants
+from tests.processes import Child
 
-Start = Callable[[], BaseProcess]
+Start = Callable[[str], Child]
 Run = Callable[..., dg.ExecuteInProcessResult]
-
-
-def kill(child: BaseProcess) -> None:
-    assert child.is_alive(), "the run ended before it could be killed"
-    child.kill()
-    child.join(10)
 
 
 def assert_each_has_its_own_customer(codes: Codes, paystack: PaystackStandIn) -> None:
@@ -41,10 +34,10 @@ def test_killed_while_paystack_is_asked(
 ) -> None:  # fmt: skip
     tenants(3)
     silence = paystack.faults.on("POST /customer", fault())
-    child = start()
+    child = start(JOB)
     assert silence.arrived.wait(30)
 
-    kill(child)
+    child.kill()
     silence.abandon()
 
     assert run(JOB).success
@@ -57,10 +50,10 @@ def test_killed_after_the_answer_before_the_code_is_stored(
 ) -> None:  # fmt: skip
     tenants(3)
     held = gate("tenant", "UPDATE")
-    child = start()
+    child = start(JOB)
     held.wait_until_reached()
 
-    kill(child)
+    child.kill()
     held.open()
 
     assert run(JOB).success
@@ -73,11 +66,11 @@ def test_killed_when_some_are_stored_and_nothing_is_reported(
 ) -> None:  # fmt: skip
     last = tenants(3)[-1]
     held = gate("tenant", "UPDATE", f"NEW.id = '{last}'")
-    child = start()
+    child = start(JOB)
     held.wait_until_reached()
     until(lambda: len([code for code in codes().values() if code]) == 2)
 
-    kill(child)
+    child.kill()
     held.open()
 
     assert run(JOB).success
@@ -90,10 +83,10 @@ def test_killed_before_a_refusal_is_remembered(
 ) -> None:  # fmt: skip
     tenants(email="thandi.example.com")
     held = gate("leaseup_dagster.customer_refusal", "INSERT")
-    child = start()
+    child = start(JOB)
     held.wait_until_reached()
 
-    kill(child)
+    child.kill()
     held.open()
 
     assert not run(JOB).success, "the refusal was told to nobody yet"
@@ -106,13 +99,12 @@ def test_told_to_stop_it_records_what_is_under_way_and_asks_no_more(
 ) -> None:
     tenants(60)
     silence = paystack.faults.on("POST /customer", Fault.hang_after_accepting(), times=None)
-    child = start()
+    child = start(JOB)
     until(lambda: len(paystack.requests) == 10)
 
-    os.kill(int(child.pid or 0), signal.SIGTERM)
+    child.send_signal(signal.SIGTERM)
     silence.release()
-    child.join(30)
 
-    assert child.exitcode not in (None, 0)
+    assert child.wait(30) != 0
     assert len(paystack.requests) <= 20, "ten were under way, and no batch came after them"
     assert len([code for code in codes().values() if code]) == len(paystack.customers)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from multiprocessing.process import BaseProcess
 
 import dagster as dg
 import pytest
@@ -22,6 +21,7 @@ from leaseup_dagster.customers.waves import OUTAGE, REST, WAVE
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.customers.conftest import JOB, Codes, Daemon, Tenants
+from tests.processes import Child
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 
@@ -213,20 +213,19 @@ def test_two_daemons_that_tick_at_once_ask_for_one_run(
 
 
 def test_two_runs_at_once_end_with_one_customer_for_each(
-    run: Run, start: Callable[[], BaseProcess], tenants: Tenants, codes: Codes,
+    run: Run, start: Callable[[str], Child], tenants: Tenants, codes: Codes,
     paystack: PaystackStandIn,
 ) -> None:  # fmt: skip
     """Run key and queue prevent it, but `dagster job execute` asks neither."""
     tenants(25)
     silence = paystack.faults.on(CREATE, Fault.hang_after_accepting())
-    other = start()
+    other = start(JOB)
     assert silence.arrived.wait(30)
 
     assert run(JOB).success
     silence.release()
-    other.join(30)
 
-    assert other.exitcode == 0
+    assert other.wait(30) == 0
     assert sorted(codes().values(), key=str) == sorted(c.customer_code for c in paystack.customers)
 
 

@@ -23,8 +23,7 @@ def small_world(postgres: Postgres) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(small_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    small_world.spare_certificates(monkeypatch.setenv)
+def world(small_world: World) -> Iterator[World]:
     with small_world.fresh():
         yield small_world
 

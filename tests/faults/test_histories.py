@@ -9,11 +9,8 @@ from tests.faults.world import World
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_no_history_breaks_a_promise(
-    small_world: World, cell: Cell, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
+def test_no_history_breaks_a_promise(small_world: World, cell: Cell, seed: int) -> None:
     cell("all", f"random histories over months, seed {seed}", Recovery.NEXT_DAY)
-    small_world.spare_certificates(monkeypatch.setenv)
     tally = Tally()
 
     explore(small_world, seed=seed, count=8, tally=tally)

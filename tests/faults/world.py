@@ -6,12 +6,11 @@ what the world sees of one: from one instant on nothing of the run reaches anybo
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import certifi
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
@@ -31,7 +30,6 @@ FETCH, VERIFY = "GET /paymentrequest/:code", "GET /paymentrequest/verify/:code"
 CREATE_CUSTOMER, FETCH_CUSTOMER = "POST /customer", "GET /customer/:code"
 AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, CREATE_CUSTOMER, FETCH_CUSTOMER)
 SEND, LIST_TEXTS = "POST /Messages.json", "GET /Messages.json"
-_END = "-----END CERTIFICATE-----"
 NOON = datetime(2026, 11, 5, 12, tzinfo=JOHANNESBURG)
 
 _TABLES = text(
@@ -55,7 +53,7 @@ class World:
         self.postgres, self.name = postgres, name
         url = engine_url(postgres.url(name))
         folder = Path(str(url.query["host"]))
-        self.wire, self._one_authority = Wire(folder), folder / f"{name}.pem"
+        self.wire = Wire(folder)
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
         self.connection: Connection = self._direct.connect()
         tables = self.connection.execute(_TABLES).scalars()
@@ -68,14 +66,6 @@ class World:
         self._late: list[tuple[Fault, threading.Event]] = []
         self._paystack_is_away = False
         self.runs = itertools.count(1)
-
-    def spare_certificates(self, setenv: Callable[[str, str], None]) -> None:
-        """Nothing here speaks TLS, and reading every authority for each run takes longer than
-        the run: one is enough."""
-        if not self._one_authority.exists():
-            every = Path(certifi.where()).read_text("ascii")
-            self._one_authority.write_text(every[: every.index(_END) + len(_END)] + "\n")
-        setenv("SSL_CERT_FILE", str(self._one_authority))
 
     @contextmanager
     def fresh(self) -> Iterator["World"]:

@@ -1,8 +1,5 @@
 """SIGKILL between each two steps of a cancellation, and a second run: both places, or neither."""
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,9 +25,7 @@ from tests.invoicing.test_cancellation import (
     ledger_row,
     stands,
 )
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.invoicing.cancel_child"])
+from tests.processes import Child
 
 Kill = Callable[[Callable[[], bool]], None]
 Again = Callable[[], Kind]
@@ -47,12 +42,9 @@ def killed_when(database_url: str, paystack: PaystackStandIn, billed: LedgerKey)
     """Starts a cancellation in a process of its own; kills it as soon as `reached` says so."""
 
     def kill(reached: Callable[[], bool]) -> None:
-        arguments = (database_url, paystack.url, billed, "wrong run")
-        process = _processes.Process(target=cancel_child.run, args=arguments)
-        process.start()
+        process = Child(cancel_child.run, database_url, paystack.url, billed, "wrong run")
         until(reached)
-        os.kill(process.pid or 0, signal.SIGKILL)
-        process.join()
+        process.kill()
 
     return kill
 

@@ -5,7 +5,6 @@ Paystack, and then by SIGKILL.
 """
 
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +16,13 @@ from sqlalchemy import Connection, text
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from tests.processes import Child
 
 CHECK = ("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
 LEASES = 3
 LEDGER = "leaseup_dagster.invoice_ledger"
 
-Start = Callable[..., "subprocess.Popen[bytes]"]
+Start = Callable[..., Child]
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -58,12 +58,6 @@ def assert_each_lease_is_billed_once(connection: Connection, paystack: PaystackS
     assert states == ["invoiced"] * LEASES
 
 
-def kill(child: "subprocess.Popen[bytes]") -> None:
-    assert child.poll() is None, "the run ended before it could be killed"
-    child.kill()
-    child.wait(10)
-
-
 @pytest.mark.parametrize(
     ("table", "event", "when"),
     [
@@ -80,7 +74,7 @@ def test_killed_while_the_database_is_written(
     child = start(*CHECK)
     held.wait_until_reached()
 
-    kill(child)
+    child.kill()
     held.open()
     run_again()
 
@@ -103,7 +97,7 @@ def test_killed_while_paystack_is_asked(
     child = start(*CHECK)
     assert silence.arrived.wait(30)
 
-    kill(child)
+    child.kill()
     silence.abandon()
     run_again()
 
@@ -119,8 +113,7 @@ def test_killed_when_all_is_recorded_and_nothing_is_reported(
     held.wait_until_reached()
 
     held.open()
-    child.send_signal(signal.SIGKILL)
-    child.wait(10)
+    child.end()
     run_again()
 
     assert_each_lease_is_billed_once(connection, paystack)

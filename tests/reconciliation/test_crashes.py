@@ -59,7 +59,6 @@ def test_killed_while_the_database_is_written(
     held.wait_until_reached()
 
     child.kill()
-    child.wait(10)
     held.open()
 
     assert night().success
@@ -82,7 +81,6 @@ def test_killed_while_paystack_is_asked(
     assert silence.arrived.wait(30)
 
     child.kill()
-    child.wait(10)
     silence.abandon()
 
     assert night().success

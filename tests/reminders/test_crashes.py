@@ -1,8 +1,6 @@
 """SIGKILL between each two steps, and a second run: nobody twice, nobody who has paid, nobody
 forgotten."""
 
-import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from leaseup_dagster.reminders.fuse import IN_A_ROW
 from leaseup_dagster.reminders.keys import Kind
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import SEND
+from tests.processes import Child
 from tests.reminders import child
 from tests.reminders.conftest import (
     Chase,
@@ -28,8 +27,6 @@ from tests.reminders.conftest import (
 
 VERIFY = "GET /paymentrequest/verify/:code"
 _LOCK = 4711
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.reminders.child"])
 
 Killed = Callable[[Callable[[], bool]], None]
 
@@ -40,11 +37,9 @@ def killed_when(database_url, paystack, twilio) -> Killed:
 
     def kill(reached: Callable[[], bool]) -> None:
         urls = (database_url, paystack.url, twilio.url, day(4))
-        process = _processes.Process(target=child.run, args=urls)
-        process.start()
+        process = Child(child.run, *urls)
         wait_until(reached)
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
+        process.kill()
 
     return kill
 
@@ -198,16 +193,14 @@ def test_told_to_stop_what_is_under_way_is_recorded_and_nothing_more_leaves(
         late()
     sending = twilio.faults.on(SEND, Fault.hang_after_accepting(), times=3)
     urls = (database_url, paystack.url, twilio.url, day(4))
-    process = _processes.Process(target=child.run, args=urls)
 
-    process.start()
+    process = Child(child.run, *urls)
     wait_until(lambda: len(twilio.messages) == 3)
-    os.kill(process.pid, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     # Its main thread wakes up every 0.05 s to notice; what hangs keeps everything else waiting.
-    process.join(0.5)
+    time.sleep(0.5)
     sending.release()
-    process.join()
 
-    assert process.exitcode == 1
+    assert process.wait(30) == 1
     assert len(twilio.requests_to(SEND)) == 3
     assert states(connection) == ["sent"] * 3
