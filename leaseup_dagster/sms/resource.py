@@ -24,9 +24,12 @@ class SmsResource(dg.ConfigurableResource[Sender | None]):
 
 
 def sender_from(sms: SmsSettings) -> Sender | None:
-    """The sender these settings name; None when SMS_ENABLED is false."""
-    if not sms.sms_enabled:
-        return None
+    """The sender of texts to tenants; None when SMS_ENABLED is false."""
+    return sender_of(sms) if sms.sms_enabled else None
+
+
+def sender_of(sms: SmsSettings) -> Sender:
+    """The sender these settings name, which must be complete."""
     key, secret = sms.sms_api_key.get_secret_value(), sms.sms_api_secret.get_secret_value()
     # Loaded here: a run without texts, and every other job, does without these SDKs.
     if sms.sms_provider == "twilio":

@@ -1,0 +1,96 @@
+"""The ways to an operator: texts through our own provider, and whatever Apprise can reach."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from leaseup_dagster.operations.alert import Alert
+from leaseup_dagster.settings import AlertSettings, SettingsError, SmsSettings, load
+from leaseup_dagster.sms.gsm7 import to_gsm7
+from leaseup_dagster.sms.resource import sender_of
+from leaseup_dagster.sms.sender import Sent
+
+VALID_SECONDS = 6 * 3600
+"""An alert that could not be delivered for longer is not delivered any more."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """`name` may be shown. `tell` returns why an alert did not get through, or None."""
+
+    name: str
+    tell: Callable[[Alert], str | None]
+
+
+def tell_all(channels: Sequence[Channel], alert: Alert) -> dict[str, str | None]:
+    """The alert over every channel; why not, by channel. One that fails stops no other.
+
+    It is tried twice: an operator would rather read it twice than not at all.
+    """
+    return {channel.name: channel.tell(alert) and channel.tell(alert) for channel in channels}
+
+
+def channels(settings: AlertSettings) -> list[Channel]:
+    """Where these settings send alerts: nowhere, if they name nobody.
+
+    Raises SettingsError that names the variable when a number or an address is wrong.
+    """
+    return [*_text_messages(settings), *_services(settings)]
+
+
+def _text_messages(settings: AlertSettings) -> list[Channel]:
+    if not settings.numbers:
+        return []
+    # Loaded here: who only mails needs no table of the world's phone numbers.
+    from leaseup_dagster.sms.phone_numbers import PhoneProblem, mask, to_e164  # noqa: PLC0415
+
+    sms = load(SmsSettings)
+    if missing := sms.missing():
+        raise SettingsError(f"ALERT_SMS_NUMBERS: SMS configuration missing: {', '.join(missing)}")
+    sender = sender_of(sms)
+
+    def to(number: str) -> Callable[[Alert], str | None]:
+        def tell(alert: Alert) -> str | None:
+            text = to_gsm7(alert.as_text_message())
+            outcome = sender.send(number, text, valid_seconds=VALID_SECONDS)
+            return None if isinstance(outcome, Sent) else outcome.why
+
+        return tell
+
+    found = []
+    for position, typed in enumerate(settings.numbers, start=1):
+        number = to_e164(typed)
+        if isinstance(number, PhoneProblem):
+            raise SettingsError(f"ALERT_SMS_NUMBERS: number {position}: {number.value}")
+        found.append(Channel(f"text to {mask(number)}", to(number)))
+    return found
+
+
+def _services(settings: AlertSettings) -> list[Channel]:
+    addresses = settings.urls.get_secret_value()
+    if not addresses.strip():
+        return []
+    from apprise import Apprise  # noqa: PLC0415
+
+    known = Apprise()
+    # Its own message would quote the address, which holds a token.
+    if not known.add(addresses):
+        raise SettingsError(
+            "ALERT_URLS: has an address that Apprise does not know, such as"
+            " slack://… or mailto://…; separate several by blanks"
+        )
+    return [
+        Channel(f"{service.service_name} {number}", _over(service))
+        for number, service in enumerate(known, start=1)
+    ]
+
+
+def _over(service: "object") -> Callable[[Alert], str | None]:
+    def tell(alert: Alert) -> str | None:
+        body = f"{alert.body}\n{alert.link}"
+        try:
+            taken = service.notify(title=f"LeaseUp: {alert.subject}", body=body)  # type: ignore[attr-defined]
+        except Exception as error:
+            return f"{type(error).__name__}"
+        return None if taken else "it did not take the message"
+
+    return tell

@@ -1,0 +1,72 @@
+"""What the last day came to, counted in our ledgers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from leaseup_dagster.money import format_rands
+from leaseup_dagster.operations.alert import Alert
+
+_INVOICES = text(
+    """
+    SELECT count(*) FILTER (WHERE state = 'invoiced' AND updated_at >= :since) AS billed,
+           coalesce(sum(amount_cents) FILTER
+               (WHERE state = 'invoiced' AND updated_at >= :since), 0) AS cents,
+           count(*) FILTER (WHERE state = 'refused') AS refused,
+           count(*) FILTER (WHERE state IN ('planned', 'requesting')) AS waiting,
+           count(*) FILTER (WHERE state = 'cancelling') AS cancelling
+    FROM leaseup_dagster.invoice_ledger
+    """
+)
+_TEXTS = text(
+    "SELECT state, count(*) FROM leaseup_dagster.reminder_ledger WHERE attempted_at >= :since"
+    " GROUP BY state"
+)
+_TENANTS = text(
+    "SELECT count(*) FROM leaseup_dagster.customer_refusal AS refusal"
+    ' JOIN tenant ON tenant.id = refusal.tenant_id AND tenant."paystackCustomerId" IS NULL'
+)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Since `since`: invoices and texts. As it stands now: what waits, and for whom."""
+
+    since: datetime
+    billed: int
+    cents: int
+    refused: int
+    waiting: int
+    cancelling: int
+    texts: Mapping[str, int]
+    tenants_refused: int
+
+
+def count(connection: Connection, since: datetime) -> Digest:
+    """Everything that was recorded after `since`, and all that is not done."""
+    invoices = connection.execute(_INVOICES, {"since": since}).one()._mapping
+    texts = {str(state): int(n) for state, n in connection.execute(_TEXTS, {"since": since})}
+    return Digest(since, **invoices, texts=texts, tenants_refused=connection.scalar(_TENANTS) or 0)
+
+
+def in_words(digest: Digest, failed_runs: int, ui_url: str) -> Alert:
+    """The digest as operators get it: what happened, then what a person should look at."""
+    sent = digest.texts.get("sent", 0)
+    happened = f"{digest.billed} invoices, {format_rands(digest.cents)}, {sent} texts"
+    look_at = {
+        "runs failed": failed_runs,
+        "invoices refused": digest.refused,
+        "invoices waiting for a run": digest.waiting,
+        "cancellations half done": digest.cancelling,
+        "tenants refused by Paystack": digest.tenants_refused,
+        "texts refused": digest.texts.get("refused", 0),
+        "texts without an answer": digest.texts.get("unknown", 0),
+    }
+    open_points = [f"{number} {what}" for what, number in look_at.items() if number]
+    return Alert(
+        subject=f"the last day: {happened}",
+        body=f"To look at: {', '.join(open_points)}" if open_points else "Nothing to look at",
+        link=ui_url,
+    )

@@ -1,0 +1,127 @@
+"""What goes by itself for the operators: the alerts, the digest, and what is forgotten."""
+
+from datetime import datetime, timezone
+
+import dagster as dg
+
+from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
+from leaseup_dagster.operations import alert, silence
+from leaseup_dagster.operations.ops import forget_runs, send_digest, tell_operators
+from leaseup_dagster.settings import AlertSettings, load
+
+_WILL_RETRY = "dagster/will_retry"
+_TAGS = {"dagster/max_runtime": "300"}
+
+
+@dg.run_failure_sensor(
+    # Also runs of `dagster job execute`, which no code location has launched.
+    monitor_all_code_locations=True,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the operators (ALERT_SMS_NUMBERS, ALERT_URLS) of each run that failed: job,"
+    " run, reason and a link. A run that is started again by itself is told of when that fails.",
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    run = context.dagster_run
+    ours = context.repository_def
+    if ours and not ours.has_job(run.job_name):
+        return
+    record = context.instance.get_run_by_id(run.run_id) or run
+    if record.tags.get(_WILL_RETRY) == "true":
+        context.log.info(f"Run {run.run_id} of {run.job_name} failed and is started again")
+        return
+    ui_url = load(AlertSettings).ui_url
+    tell_operators(
+        alert.failed_run(run.job_name, run.run_id, _reasons(context), ui_url), context.log
+    )
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
+    errors = [event.step_failure_data.error for event in context.get_step_failure_events()]
+    return [(error.cause or error).message for error in errors if error] or (
+        [context.failure_event.message] if context.failure_event.message else []
+    )
+
+
+@dg.sensor(
+    minimum_interval_seconds=600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the operators, once a day, when check_upcoming_invoices has not succeeded"
+    " for ALERT_SILENCE_HOURS (26): a schedule that is off, or runs that fail each morning."
+    " Nobody is told when the daemon itself is down: let something outside look at it.",
+)
+def morning_run_missing(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    return look_for_silence(context, datetime.now(tz=timezone.utc))
+
+
+def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipReason:
+    """What the sensor does at `now`."""
+    settings, kept = load(AlertSettings), silence.watch(context.cursor, now)
+    last = _last_success(context.instance)
+    if not silence.is_to_be_told(kept, last, now, settings.silence_hours):
+        context.update_cursor(kept.as_cursor())
+        return dg.SkipReason(f"Last success of {check_upcoming_invoices.name}: {_clock(last)}")
+    failed = context.instance.get_runs_count(
+        _of_the_morning(dg.DagsterRunStatus.FAILURE, after=last or kept.since)
+    )
+    tell_operators(
+        alert.silence(
+            check_upcoming_invoices.name, settings.silence_hours, _clock(last), failed,
+            settings.ui_url,
+        ),
+        context.log,
+    )  # fmt: skip
+    context.update_cursor(silence.Watch(kept.since, told_at=now).as_cursor())
+    return dg.SkipReason("The operators were told that the morning's run is missing")
+
+
+def _last_success(instance: dg.DagsterInstance) -> datetime | None:
+    records = instance.get_run_records(_of_the_morning(dg.DagsterRunStatus.SUCCESS), limit=1)
+    return records[0].update_timestamp if records else None
+
+
+def _of_the_morning(status: dg.DagsterRunStatus, after: datetime | None = None) -> dg.RunsFilter:
+    name = check_upcoming_invoices.name
+    return dg.RunsFilter(job_name=name, statuses=[status], updated_after=after)
+
+
+def _clock(instant: datetime | None) -> str:
+    return f"{instant.astimezone(JOHANNESBURG):%Y-%m-%d %H:%M}" if instant else "never"
+
+
+@dg.job(
+    description="Tells the operators what the last 24 hours came to, and what waits for a person."
+    " Launch it at any time; its schedule is off until somebody switches it on.",
+    tags=_TAGS,
+)
+def send_daily_digest() -> None:
+    send_digest()
+
+
+@dg.job(
+    description="Deletes what Dagster has kept of runs older than RUNS_RETENTION_DAYS (400)."
+    " Bills, texts and their history stay: they are in LeaseUp's database.",
+    tags=_TAGS,
+)
+def forget_old_runs() -> None:
+    forget_runs()
+
+
+digest_at_ten = dg.ScheduleDefinition(
+    name="digest_at_ten",
+    job=send_daily_digest,
+    cron_schedule="0 10 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every day at 10:00 in Johannesburg, when it is switched on.",
+)
+
+old_runs_on_sundays = dg.ScheduleDefinition(
+    name="old_runs_on_sundays",
+    job=forget_old_runs,
+    cron_schedule="30 3 * * 0",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Sunday at 03:30 in Johannesburg.",
+)

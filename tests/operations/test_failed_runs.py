@@ -1,0 +1,112 @@
+"""Each failed run is told once, over every channel that there is; nothing private goes along."""
+
+import dagster as dg
+import pytest
+
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.twilio import SEND, TwilioStandIn
+from leaseup_dagster.settings import SettingsError
+from tests.conftest import Run
+from tests.operations.conftest import PHONE, Failed, Inbox
+
+WRONG = {"choose_invoices_to_cancel": {"invoice_ids": ["nobody's"], "reason": "x", "confirm": True}}
+
+
+@pytest.fixture
+def failed(run: Run, operators: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
+    result = run("cancel_invoice", WRONG)
+    assert not result.success
+    return result
+
+
+def test_every_channel_gets_job_run_reason_and_link(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    told_of_failure(failed, instance)
+
+    (text,), (message,) = twilio.texts_to(PHONE), inbox.messages
+    for said in (text, f"{message['title']} {message['message']}"):
+        assert "cancel_invoice failed" in said
+        assert "nobody's" in said
+        assert f"https://dagster.example.com/runs/{failed.run_id}" in said
+
+
+def test_a_run_that_dagster_starts_again_is_not_told(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    instance.add_run_tags(failed.run_id, {"dagster/will_retry": "true"})
+
+    told_of_failure(failed, instance)
+
+    assert twilio.texts_to(PHONE) == []
+    assert inbox.messages == []
+
+
+def test_a_channel_that_fails_stops_no_other(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    twilio.refuse(PHONE, 21211)
+
+    told_of_failure(failed, instance)
+
+    assert len(inbox.messages) == 1
+
+
+def test_what_did_not_get_through_is_tried_once_more(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn,
+) -> None:  # fmt: skip
+    twilio.faults.on(SEND, Fault.status(503))
+
+    told_of_failure(failed, instance)
+
+    assert len(twilio.texts_to(PHONE)) == 1
+
+
+def test_when_nobody_could_be_told_the_tick_fails(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    twilio.refuse(PHONE, 21211)
+    inbox.status = 500
+
+    with pytest.raises(Exception, match=r"sensor|could be told"):
+        told_of_failure(failed, instance)
+
+
+def test_without_operators_the_failure_stays_in_the_ui(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    operators: pytest.MonkeyPatch, twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    operators.delenv("ALERT_SMS_NUMBERS")
+    operators.delenv("ALERT_URLS")
+
+    told_of_failure(failed, instance)
+
+    assert twilio.texts_to(PHONE) == []
+    assert inbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ALERT_SMS_NUMBERS", "+27821234567, 12", "ALERT_SMS_NUMBERS: number 2: not a phone"),
+        ("ALERT_URLS", "canary://nobody", "ALERT_URLS: has an address that Apprise does not know"),
+        ("SMS_API_SECRET", "", "ALERT_SMS_NUMBERS: SMS configuration missing: SMS_API_SECRET"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_never_quoted(
+    operators: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    from leaseup_dagster.operations.channels import channels
+    from leaseup_dagster.settings import AlertSettings, load
+
+    operators.setenv(variable, value)
+
+    with pytest.raises(SettingsError, match=said) as raised:
+        channels(load(AlertSettings))
+    assert "canary" not in str(raised.value)
+    assert "82123" not in str(raised.value)
