@@ -1,7 +1,8 @@
-"""What a run has in hand, cut into its steps. Pure."""
+"""What a run has in hand, cut into its steps, and how far it is. Pure."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -11,7 +12,44 @@ MAX_STEPS = 10
 request, and a row in the UI."""
 
 
-def slices(items: Sequence[Item], size: int) -> list[tuple[Item, ...]]:
+@dataclass(frozen=True)
+class Place:
+    """The `number`-th batch `of` so many, with `before` items in those that come first."""
+
+    number: int
+    of: int
+    before: int
+    total: int
+
+    @property
+    def mapping_key(self) -> str:
+        """What Dagster calls the step of this batch."""
+        return f"batch_{self.number:03}"
+
+    def progress(self, handled: int, seconds: float) -> str:
+        """`Batch 3 of 10: 30 of 100 done, 9.1 a second, about 8 s left`, when `handled` items of
+        this batch took so many seconds."""
+        done = self.before + handled
+        said = f"Batch {self.number} of {self.of}: {done} of {self.total} done"
+        if not handled or seconds <= 0:
+            return said
+        rate = handled / seconds
+        left = (self.total - done) / rate
+        return f"{said}, {rate:.1f} a second" + (f", about {_duration(left)} left" if left else "")
+
+
+def _duration(seconds: float) -> str:
+    return f"{math.ceil(seconds)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def slices(items: Sequence[Item], size: int) -> list[tuple[Place, tuple[Item, ...]]]:
     """Slices of `size`, or of a multiple of it where there would be more than `MAX_STEPS`."""
     step = size * max(1, math.ceil(len(items) / (size * MAX_STEPS)))
-    return [tuple(items[first : first + step]) for first in range(0, len(items), step)]
+    starts = range(0, len(items), step)
+    return [
+        (
+            Place(number, len(starts), before=first, total=len(items)),
+            tuple(items[first : first + step]),
+        )
+        for number, first in enumerate(starts, start=1)
+    ]

@@ -1,5 +1,6 @@
 """The steps that register tenants at Paystack, as Dagster sees them."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -53,7 +54,7 @@ def find_tenants_without_customer(
     _tell_unknown(context, unknown, of=len(set(config.tenant_ids)))
     context.log.info(f"Found {len(found)} tenants without a Paystack customer")
     for batch in report.cut(found, tasks.batch_size):
-        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+        yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
 
 @dg.op(
@@ -68,13 +69,15 @@ def create_customers(
     paystack: dg.ResourceParam[PaystackClient],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> CustomerReport:
+    began = time.monotonic()
     outcomes = Registration(engine, paystack).register_all(
         batch.tenant_ids,
         width=tasks.batch_size,
         seconds=seconds_left(context, tasks.taking_seconds),
     )
     done = _report(context, engine, batch.tenant_ids, outcomes)
-    context.log.info(f"Batch {batch.number} of {batch.of}: {done.registered} registered")
+    progress = batch.place.progress(len(batch.tenant_ids), time.monotonic() - began)
+    context.log.info(f"{progress}: {done.registered} registered")
     return done
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from leaseup_dagster.batching import slices
+from leaseup_dagster.batching import Place, slices
 from leaseup_dagster.customers.missing import Standing
 from leaseup_dagster.customers.registration import Kind, Outcome
 from leaseup_dagster.customers.waves import Waiting
@@ -24,8 +24,7 @@ _IDS_NAMED = 10
 class CustomerBatch:
     """The tenants one step registers."""
 
-    number: int
-    of: int
+    place: Place
     tenant_ids: tuple[str, ...]
 
 
@@ -80,8 +79,7 @@ class CustomerReport:
 
 def cut(tenant_ids: Sequence[str], batch_size: int) -> list[CustomerBatch]:
     """Batches of `batch_size`, or larger ones where they would be too many steps."""
-    parts = slices(tenant_ids, batch_size)
-    return [CustomerBatch(number, len(parts), part) for number, part in enumerate(parts, 1)]
+    return [CustomerBatch(place, part) for place, part in slices(tenant_ids, batch_size)]
 
 
 def refused_rows(report: CustomerReport) -> list[tuple[str, str, str]]:

@@ -23,10 +23,7 @@ def cut(
     keys: Sequence[LedgerKey], as_of: date, batch_size: int, hold: str = ""
 ) -> list[InvoiceBatch]:
     """Batches of `batch_size`, or larger ones where they would be too many steps."""
-    parts = slices(keys, batch_size)
-    return [
-        InvoiceBatch(as_of, number, len(parts), part, hold) for number, part in enumerate(parts, 1)
-    ]
+    return [InvoiceBatch(as_of, place, part, hold) for place, part in slices(keys, batch_size)]
 
 
 def bill(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import date
 
+from leaseup_dagster.batching import Place
+
 
 @dataclass(frozen=True, order=True)
 class LedgerKey:
@@ -64,8 +66,7 @@ class InvoiceBatch:
     """The months one step bills."""
 
     as_of: date
-    number: int
-    of: int
+    place: Place
     keys: tuple[LedgerKey, ...]
     # Why none of them may be sent in this run; empty: they may.
     hold: str = ""

@@ -1,5 +1,6 @@
 """The steps that bill and report, as Dagster sees them: what they are handed, say and pass on."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -66,7 +67,7 @@ def cut_into_batches(
     with engine.connect() as connection:
         keys = standing.open_keys(connection, MAX_PER_RUN, plan.only)
     for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared.hold):
-        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+        yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
 
 @dg.op(
@@ -81,11 +82,12 @@ def create_planned_invoices(
     creation: dg.ResourceParam[InvoiceCreation],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
-    seconds = seconds_left(context, tasks.taking_seconds)
-    outcomes = batches.bill(batch, creation, tasks, seconds)
+    began = time.monotonic()
+    outcomes = batches.bill(batch, creation, tasks, seconds_left(context, tasks.taking_seconds))
+    _tell_progress(context, batch, outcomes, time.monotonic() - began)
     with engine.connect() as connection:
         results = standing.results(connection, batch.keys)
-    _tell(context, batch, outcomes, results)
+    _tell(context, outcomes, results)
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
         raise RuntimeError(f"{len(again)} of {len(batch.keys)} invoices to be tried again")
@@ -110,7 +112,7 @@ def settle_unanswered_invoices(
     undecided = report.undecided(reports) | {outcome.key for outcome in outcomes}
     with engine.connect() as connection:
         results = standing.results(connection, sorted(undecided))
-    _tell(context, None, outcomes, results)
+    _tell(context, outcomes, results)
     return _batch_report(context, outcomes, results)
 
 
@@ -169,10 +171,7 @@ def _metadata(
 
 
 def _tell(
-    context: dg.OpExecutionContext,
-    batch: InvoiceBatch | None,
-    outcomes: Sequence[Outcome],
-    results: Sequence[InvoiceResult],
+    context: dg.OpExecutionContext, outcomes: Sequence[Outcome], results: Sequence[InvoiceResult]
 ) -> None:
     """One event for all: each costs Dagster's storage as much as a request costs Paystack."""
     made = {o.key for o in outcomes if o.kind in (Kind.CREATED, Kind.ADOPTED)}
@@ -182,10 +181,16 @@ def _tell(
         context.log.info("\n".join(lines))
     if failed:
         context.log.warning("\n".join(failed))
-    if batch:
-        counts = Counter(outcome.kind.value for outcome in outcomes)
-        said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        context.log.info(f"Batch {batch.number} of {batch.of}: {said or 'nothing left to do'}")
+
+
+def _tell_progress(
+    context: dg.OpExecutionContext, batch: InvoiceBatch, outcomes: Sequence[Outcome], seconds: float
+) -> None:
+    counts = Counter(outcome.kind.value for outcome in outcomes)
+    said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    handled = len(batch.keys) - counts[Kind.STOPPED.value]
+    progress = batch.place.progress(handled, seconds)
+    context.log.info(f"{progress}: {said or 'nothing left to do'}")
 
 
 def _batch_report(

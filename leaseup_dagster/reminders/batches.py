@@ -60,10 +60,9 @@ def _kind(tenants: Iterable[Chased], cadence: Cadence, as_of: date) -> str:
 
 def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
     """Batches of `size` invoices, or larger ones where they would be too many steps."""
-    parts = slices(late.due, size)
     return [
-        ReminderBatch(day.as_of, number, len(parts), part, day.ignore_quiet_hours)
-        for number, part in enumerate(parts, 1)
+        ReminderBatch(day.as_of, place, part, day.ignore_quiet_hours)
+        for place, part in slices(late.due, size)
     ]
 
 

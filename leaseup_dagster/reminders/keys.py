@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from leaseup_dagster.batching import Place
+
 
 class Kind(str, Enum):
     """What became of one invoice's tenants, or of one text. `meaning` is for people."""
@@ -109,8 +111,7 @@ class ReminderBatch:
     """The invoices one step texts about."""
 
     as_of: date
-    number: int
-    of: int
+    place: Place
     invoice_ids: tuple[str, ...]
     ignore_quiet_hours: bool = False
 

@@ -1,5 +1,6 @@
 """The steps that chase, as Dagster sees them: what they are handed, say and pass on."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -101,7 +102,7 @@ def cut_reminders_into_batches(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[ReminderBatch]]:
     for batch in batches.cut(late, day, tasks.batch_size):
-        yield dg.DynamicOutput(batch, mapping_key=f"batch_{batch.number:03}")
+        yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
 
 @dg.op(
@@ -115,6 +116,7 @@ def send_reminders(
     delivery: dg.ResourceParam[ReminderDelivery],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
+    began = time.monotonic()
     results = batches.remind(
         batch,
         delivery,
@@ -122,7 +124,7 @@ def send_reminders(
         width=tasks.batch_size,
         seconds=seconds_left(context, tasks.taking_seconds),
     )
-    _tell(context, batch, results)
+    _tell(context, results, batch.place.progress(len(batch.invoice_ids), time.monotonic() - began))
     again = [result for result in results if result.kind.worth_another_try]
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
         raise RuntimeError(f"{len(again)} of {len(results)} texts to be tried again")
@@ -186,15 +188,12 @@ def _tell_late(context: dg.OpExecutionContext, late: LateInvoices, cadence: Cade
     )
 
 
-def _tell(
-    context: dg.OpExecutionContext, batch: ReminderBatch, results: list[ReminderResult]
-) -> None:
+def _tell(context: dg.OpExecutionContext, results: list[ReminderResult], progress: str) -> None:
     """One event for all: each costs Dagster's storage as much as a text costs the provider."""
     fine = report.lines(r for r in results if not r.kind.failed)
     failed = report.lines(r for r in results if r.kind.failed)
     said = ", ".join(f"{count} {kind}" for kind, count in report.counts(results).items())
-    first = f"Batch {batch.number} of {batch.of}: {said or 'nothing left to do'}"
-    context.log.info("\n".join([*fine, first]))
+    context.log.info("\n".join([*fine, f"{progress}: {said or 'nothing left to do'}"]))
     if failed:
         context.log.warning("\n".join(failed))
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
+from leaseup_dagster.batching import Place
 from leaseup_dagster.customers import missing
 from leaseup_dagster.customers.registration import Registration
 from leaseup_dagster.invoicing import batches, forgotten, planning, standing
@@ -177,7 +178,8 @@ class Morning:
         return False
 
     def _bill(self) -> bool:
-        batch = InvoiceBatch(self._as_of, 1, 1, tuple(self._keys), self._hold)
+        place = Place(1, 1, before=0, total=len(self._keys))
+        batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._hold)
         outcomes = batches.bill(batch, self._creation, self._tasks, 60)
         with self._engine.connect() as connection:
             standing.results(connection, batch.keys)

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
+from leaseup_dagster.batching import Place
 from leaseup_dagster.invoicing import batches, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
 from leaseup_dagster.invoicing.keys import InvoiceBatch, InvoicePlan, LedgerKey
@@ -16,6 +17,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import TaskSettings
 
 TODAY = date(2026, 11, 24)
+ALONE = Place(1, 1, before=0, total=1)
 
 
 def keys(count: int) -> list[LedgerKey]:
@@ -88,7 +90,7 @@ def test_after_its_time_a_run_takes_no_new_batch(
     key = due_lease()
     plan()
 
-    outcomes = batches.bill(InvoiceBatch(TODAY, 1, 1, (key,)), creation, tasks, seconds=0)
+    outcomes = batches.bill(InvoiceBatch(TODAY, ALONE, (key,)), creation, tasks, seconds=0)
 
     assert [outcome.kind for outcome in outcomes] == [Kind.STOPPED]
     assert paystack.requests == []
@@ -100,7 +102,7 @@ def test_the_time_limit_in_the_middle_of_a_batch_leaves_the_rest_planned(
     engine: Engine, creation: InvoiceCreation, paystack: PaystackStandIn,
     due_lease: Callable[..., LedgerKey], plan: Callable[..., InvoicePlan],
 ) -> None:  # fmt: skip
-    batch = InvoiceBatch(TODAY, 1, 1, tuple(sorted(due_lease() for _ in range(30))))
+    batch = InvoiceBatch(TODAY, ALONE, tuple(sorted(due_lease() for _ in range(30))))
     plan()
     paystack.habits.latency_seconds = 0.1
 
