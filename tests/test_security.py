@@ -67,6 +67,8 @@ def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
             }
         },
         "forget_old_communications": {},
+        "forget_old_runs": {},
+        "send_daily_digest": {},
     }  # fmt: skip
 
 
@@ -94,6 +96,8 @@ def secrets(
         "SMS_FROM_NUMBER": "LeaseUp",
         "TWILIO_BASE_URL": twilio.url,
         "TASK_MAX_DURATION_SECONDS": "30",
+        "ALERT_SMS_NUMBERS": NUMBERS[1],
+        "ALERT_URLS": "json://canarysecret08:canarysecret09@127.0.0.1:9/canarysecret10",
     }.items():
         settings.setenv(name, value)
     return settings
@@ -223,6 +227,8 @@ def test_every_job_is_among_those_that_were_searched() -> None:
         ("PAYSTACK_SECRET_KEY", "sk_test_canarysecret05"),
         ("SMS_API_KEY", "canarysecret06"),
         ("SMS_API_SECRET", "canarysecret07"),
+        ("ALERT_URLS", "canarysecret11://canarysecret12"),
+        ("ALERT_SMS_NUMBERS", "0821110003 or 0821110002"),
     ],
 )
 def test_a_wrong_secret_is_not_kept_either(
@@ -231,6 +237,7 @@ def test_a_wrong_secret_is_not_kept_either(
 ) -> None:  # fmt: skip
     secrets.setenv(variable, wrong)
     job = "send_late_payment_reminders" if "SMS" in variable else "check_upcoming_invoices"
+    job = "send_daily_digest" if "ALERT" in variable else job
 
     launch(job, jobs(*people)[job])
 

@@ -1,5 +1,6 @@
 """The ways to an operator: texts through our own provider, and whatever Apprise can reach."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -71,8 +72,9 @@ def _services(settings: AlertSettings) -> list[Channel]:
         return []
     from apprise import Apprise  # noqa: PLC0415
 
+    # What it logs quotes addresses, which hold tokens.
+    logging.getLogger("apprise").disabled = True
     known = Apprise()
-    # Its own message would quote the address, which holds a token.
     if not known.add(addresses):
         raise SettingsError(
             "ALERT_URLS: has an address that Apprise does not know, such as"

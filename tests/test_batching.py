@@ -1,0 +1,35 @@
+"""A run's batches, and how far each says it is."""
+
+import pytest
+
+from leaseup_dagster.batching import MAX_STEPS, Place, slices
+
+
+@pytest.mark.parametrize(("items", "size"), [(1, 10), (10, 10), (25, 10), (20_000, 10), (7, 100)])
+def test_everything_is_in_one_batch_and_in_its_place(items: int, size: int) -> None:
+    cut = slices(range(items), size)
+
+    assert [item for _, part in cut for item in part] == list(range(items))
+    assert len(cut) <= MAX_STEPS
+    assert [place.before for place, _ in cut] == [part[0] for _, part in cut]
+    assert {(place.of, place.total) for place, _ in cut} == {(len(cut), items)}
+
+
+def test_nothing_is_no_batch() -> None:
+    assert slices([], 10) == []
+
+
+@pytest.mark.parametrize(
+    ("handled", "seconds", "said"),
+    [
+        (10, 2.0, "Batch 3 of 10: 30 of 100 done, 5.0 a second, about 14 s left"),
+        (10, 60.0, "Batch 3 of 10: 30 of 100 done, 0.2 a second, about 7 min left"),
+        (80, 8.0, "Batch 3 of 10: 100 of 100 done, 10.0 a second"),
+        (0, 1.0, "Batch 3 of 10: 20 of 100 done"),
+        (10, 0.0, "Batch 3 of 10: 30 of 100 done"),
+    ],
+)
+def test_progress_says_how_far_how_fast_and_how_long(
+    handled: int, seconds: float, said: str
+) -> None:
+    assert Place(3, 10, before=20, total=100).progress(handled, seconds) == said
