@@ -22,10 +22,12 @@ from leaseup_dagster.database.connection import engine_url, open_engine
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
+from leaseup_dagster.operations.channels import channels
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
 from leaseup_dagster.reminders import export
 from leaseup_dagster.settings import (
+    AlertSettings,
     DagsterSettings,
     DatabaseSettings,
     PaystackSettings,
@@ -51,7 +53,9 @@ def migrate(_: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Say for each setting and for the database whether it is right. Changes nothing."""
-    checks: list[Callable[[], str]] = [_database, _dagster, _paystack, _tasks, _sms, _reminders]
+    checks: list[Callable[[], str]] = [
+        _database, _dagster, _paystack, _tasks, _sms, _reminders, _alerts,
+    ]  # fmt: skip
     if arguments.ask_paystack:
         checks.append(_paystack_answers)
     wrong = 0
@@ -151,6 +155,14 @@ def _reminders() -> str:
         f"Reminders: after {reminders.after_days} days, then every {reminders.repeat_days}, at most"
         f" {reminders.max}; quiet {reminders.quiet_hours}"
     )
+
+
+def _alerts() -> str:
+    settings = load(AlertSettings)
+    names = [channel.name for channel in channels(settings)]
+    if not names:
+        return "Alerts: nobody is told of failed runs; set ALERT_SMS_NUMBERS or ALERT_URLS"
+    return f"Alerts: {', '.join(names)}; silence after {settings.silence_hours} hours"
 
 
 class _NoQuota:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 from sqlalchemy import create_engine
 
 from leaseup_dagster import cli
@@ -16,10 +17,12 @@ from leaseup_dagster.database.schema import HEAD, current_revision
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import (
+    AlertSettings,
     CommunicationsSettings,
     DatabaseSettings,
     PaystackSettings,
     ReminderSettings,
+    RunsSettings,
     SmsSettings,
     TaskSettings,
     load,
@@ -33,6 +36,8 @@ GROUPS = (
     SmsSettings,
     ReminderSettings,
     CommunicationsSettings,
+    AlertSettings,
+    RunsSettings,
 )
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
@@ -149,7 +154,7 @@ def test_check_says_that_all_is_well(
 
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert len(lines) == 7
+    assert len(lines) == 8
 
 
 def test_check_names_everything_that_is_wrong(
@@ -212,9 +217,9 @@ def test_env_example_has_every_setting() -> None:
     assert set(example()) == settings | {"DAGSTER_POSTGRES_URL"}
 
 
-@pytest.mark.parametrize("group", [TaskSettings, ReminderSettings])
+@pytest.mark.parametrize("group", [TaskSettings, ReminderSettings, AlertSettings, RunsSettings])
 def test_env_example_shows_the_defaults(
-    group: type[TaskSettings], monkeypatch: pytest.MonkeyPatch
+    group: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     defaults = load(group)
     for name, value in example().items():
