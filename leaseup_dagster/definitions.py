@@ -42,6 +42,7 @@ from leaseup_dagster.reminders.resource import (
     ReminderDeliveryResource,
     ReminderRulesResource,
 )
+from leaseup_dagster.retries import RUN_TAGS
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()
@@ -54,7 +55,7 @@ audit_books = dg.define_asset_job(
     selection=dg.AssetSelection.checks(*INVOICE_CHECKS, *REMINDER_CHECKS),
     description="Evaluates every check of the assets `invoices` and `reminders`, as their Checks"
     " tab does one by one. Asks the database only, changes nothing, fails if a check fails.",
-    tags={"dagster/max_runtime": "300"},
+    tags=RUN_TAGS,
 )
 
 defs = dg.Definitions(

@@ -9,6 +9,13 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 MAX_WAIT_SECONDS = 10.0
 
+RUN_TAGS = {
+    "dagster/max_runtime": "300",
+    # The daemon's. From the failed step on, it would need the files of the machine that died.
+    "dagster/retry_strategy": "ALL_STEPS",
+}
+"""What each job carries: how long a run lasts, and that one whose worker died begins anew."""
+
 _longest_wait = MAX_WAIT_SECONDS
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from leaseup_dagster.definitions import defs
+from leaseup_dagster.retries import RUN_TAGS
 
 
 def test_everything_a_job_needs_is_there() -> None:
@@ -29,7 +30,7 @@ def test_every_job_op_and_schedule_says_what_it_does() -> None:
         assert job.description, job.name
         for node in getattr(job, "nodes", ()):  # an asset job has checks instead
             assert node.definition.description, node.name
-        assert job.tags["dagster/max_runtime"] == "300"
+        assert job.tags.items() >= RUN_TAGS.items()
     for schedule in defs.schedules or []:
         assert schedule.description, schedule.name
 

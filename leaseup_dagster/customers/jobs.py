@@ -14,6 +14,7 @@ from leaseup_dagster.customers.ops import (
     report_customers,
 )
 from leaseup_dagster.customers.waves import FailedWave
+from leaseup_dagster.retries import RUN_TAGS
 
 _UNFINISHED = [
     # Not NOT_STARTED: the daemon goes on with such a run itself, when it is asked for again.
@@ -38,7 +39,7 @@ LONGEST_RUN = timedelta(hours=1)
     description="Makes a Paystack customer for every tenant without one, or for those in"
     " `tenant_ids`. Safe to launch at any time: who has one is left alone, and Paystack answers a"
     " known e-mail address with its customer. New tenants are found by tenants_without_customer.",
-    tags={"dagster/max_runtime": "300", "leaseup/exclusive": "create_paystack_customers"},
+    tags={**RUN_TAGS, "leaseup/exclusive": "create_paystack_customers"},
 )
 def create_paystack_customers() -> None:
     report_customers(find_tenants_without_customer().map(create_customers).collect())

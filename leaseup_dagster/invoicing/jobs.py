@@ -23,6 +23,7 @@ from leaseup_dagster.invoicing.plan_ops import (
     plan_one_invoice,
     preview_invoices,
 )
+from leaseup_dagster.retries import RUN_TAGS
 
 invoices = dg.AssetSpec(
     "invoices",
@@ -30,8 +31,6 @@ invoices = dg.AssetSpec(
     description="What each morning's check_upcoming_invoices created, skipped and could not"
     " create. The numbers are plotted over time; each event holds that morning's report.",
 )
-
-TAGS = {"dagster/max_runtime": "300"}
 
 
 def _bill(plan: Any) -> Any:
@@ -48,7 +47,7 @@ def _bill(plan: Any) -> Any:
     description="Bills every lease with automatic invoicing whose next due date is within"
     " TASK_CHECK_DAYS_AHEAD days (50). Safe to launch at any time: what is billed already is"
     " skipped, and what a crashed run left is finished. Runs by itself at 07:00.",
-    tags={**TAGS, "leaseup/exclusive": "check_upcoming_invoices"},
+    tags={**RUN_TAGS, "leaseup/exclusive": "check_upcoming_invoices"},
 )
 def check_upcoming_invoices() -> None:
     plan = plan_invoices()
@@ -58,7 +57,7 @@ def check_upcoming_invoices() -> None:
 @dg.job(
     description="Bills one month of one lease: put its id into `lease_id`. Launched by a person or"
     " by LeaseUp. A month that is billed already stays billed once.",
-    tags=TAGS,
+    tags=RUN_TAGS,
 )
 def create_invoice() -> None:
     _bill(plan_one_invoice())
@@ -70,7 +69,7 @@ def create_invoice() -> None:
     " `due_date`; give a `reason` and `confirm: true`. What is paid, in full or in part, stays. The"
     " month is not billed again, unless create_invoice is launched with rebill: true. Safe to"
     " launch again after a failure.",
-    tags=TAGS,
+    tags=RUN_TAGS,
 )
 def cancel_invoice() -> None:
     cancel_chosen_invoices(choose_invoices_to_cancel())
@@ -79,7 +78,7 @@ def cancel_invoice() -> None:
 @dg.job(
     description="What check_upcoming_invoices would bill on a day, for how much, and each lease"
     " it would skip with the reason. Writes nothing and calls nobody.",
-    tags=TAGS,
+    tags=RUN_TAGS,
 )
 def preview_upcoming_invoices() -> None:
     preview_invoices()

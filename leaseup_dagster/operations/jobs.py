@@ -8,10 +8,10 @@ from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.operations import alert, silence
 from leaseup_dagster.operations.ops import forget_runs, send_digest, tell_operators
+from leaseup_dagster.retries import RUN_TAGS
 from leaseup_dagster.settings import AlertSettings, load
 
 _WILL_RETRY = "dagster/will_retry"
-_TAGS = {"dagster/max_runtime": "300"}
 
 
 @dg.run_failure_sensor(
@@ -93,7 +93,7 @@ def _clock(instant: datetime | None) -> str:
 @dg.job(
     description="Tells the operators what the last 24 hours came to, and what waits for a person."
     " Launch it at any time; its schedule is off until somebody switches it on.",
-    tags=_TAGS,
+    tags=RUN_TAGS,
 )
 def send_daily_digest() -> None:
     send_digest()
@@ -102,7 +102,7 @@ def send_daily_digest() -> None:
 @dg.job(
     description="Deletes what Dagster has kept of runs older than RUNS_RETENTION_DAYS (400)."
     " Bills, texts and their history stay: they are in LeaseUp's database.",
-    tags=_TAGS,
+    tags=RUN_TAGS,
 )
 def forget_old_runs() -> None:
     forget_runs()

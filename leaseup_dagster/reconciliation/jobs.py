@@ -8,6 +8,7 @@ from leaseup_dagster.reconciliation.ops import (
     reconcile_week,
     report_reconciliation,
 )
+from leaseup_dagster.retries import RUN_TAGS
 
 payment_requests = dg.AssetSpec(
     "payment_requests",
@@ -22,7 +23,7 @@ payment_requests = dg.AssetSpec(
     " that has none, records payments and marks their invoices PAID, archives unpaid duplicates,"
     " and lists what a person must decide. Touches nothing without our reference. Safe to launch at"
     " any time. Runs by itself at 02:00.",
-    tags={"dagster/max_runtime": "300", "leaseup/exclusive": "reconcile_payment_requests"},
+    tags={**RUN_TAGS, "leaseup/exclusive": "reconcile_payment_requests"},
 )
 def reconcile_payment_requests() -> None:
     report_reconciliation(cut_into_weeks().map(reconcile_week).collect())

@@ -17,6 +17,7 @@ from leaseup_dagster.reminders.ops import (
     report_reminders,
     send_reminders,
 )
+from leaseup_dagster.retries import RUN_TAGS
 
 reminders = dg.AssetSpec(
     "reminders",
@@ -25,14 +26,12 @@ reminders = dg.AssetSpec(
     " The numbers are plotted over time; each event holds that morning's report.",
 )
 
-TAGS = {"dagster/max_runtime": "300"}
-
 
 @dg.job(
     description="Marks what is past due as OVERDUE and texts the tenants who are late, unless"
     " Paystack says that they have paid. Safe to launch at any time: nobody is texted twice for"
     " one step of the schedule. Runs by itself at 09:00.",
-    tags={**TAGS, "leaseup/exclusive": "send_late_payment_reminders"},
+    tags={**RUN_TAGS, "leaseup/exclusive": "send_late_payment_reminders"},
 )
 def send_late_payment_reminders() -> None:
     day = mark_overdue_invoices()
@@ -46,7 +45,7 @@ def send_late_payment_reminders() -> None:
 @dg.job(
     description="Whom send_late_payment_reminders would text on a day, about how much, and whom it"
     " would skip with the reason. Writes nothing and calls nobody.",
-    tags=TAGS,
+    tags=RUN_TAGS,
 )
 def preview_late_payment_reminders() -> None:
     preview_reminders()
@@ -56,7 +55,7 @@ def preview_late_payment_reminders() -> None:
     description="Asks Twilio what became of the texts it took in the last week, and keeps the"
     " answer for the communications record. AWS SNS has no such answer: the run says so and ends."
     " Runs by itself at 18:00.",
-    tags={**TAGS, "leaseup/exclusive": "update_delivery_status"},
+    tags={**RUN_TAGS, "leaseup/exclusive": "update_delivery_status"},
 )
 def update_delivery_status() -> None:
     ask_for_delivery_status()
@@ -66,7 +65,7 @@ def update_delivery_status() -> None:
     description="Applies COMMUNICATIONS_RETENTION_DAYS (three years): texts about settled invoices"
     " are deleted, those about open ones lose the number and the words. The ledgers' history, which"
     " holds ids only, stays. Runs by itself every Sunday at 03:00.",
-    tags=TAGS,
+    tags=RUN_TAGS,
 )
 def forget_old_communications() -> None:
     forget_old_texts()
