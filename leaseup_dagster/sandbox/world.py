@@ -84,8 +84,11 @@ class World:
 
 
 @contextmanager
-def a_world(dagster_yaml: Path = DAGSTER_YAML) -> Iterator[World]:
-    """A world with LeaseUp's tables and ours, empty, and Dagster as `dagster_yaml` sets it up."""
+def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[World]:
+    """A world with LeaseUp's tables and ours, empty, and Dagster as `dagster_yaml` sets it up.
+
+    `settings` are variables that the product is to find in its environment, too.
+    """
     with ExitStack() as stack:
         told = stack.enter_context(told_to_stop())
         folder = Path(tempfile.mkdtemp(prefix="leaseup-"))
@@ -104,6 +107,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML) -> Iterator[World]:
             "PYTHONPATH": str(PACKAGE_PARENT),
             "PYTHONWARNINGS": "ignore",
             "TMPDIR": str(folder / "work"),  # what is interrupted leaves nothing elsewhere
+            **settings,
         }
         _furnish(folder, dagster_yaml, ours)
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}
