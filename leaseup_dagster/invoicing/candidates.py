@@ -11,6 +11,7 @@ from typing import Any
 
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.shards import WHOLE, Shard
 from leaseup_dagster.settings import TaskSettings
 
 _SKIPS = ", ".join(f"'{reason.value}'" for reason in SkipReason)
@@ -67,16 +68,18 @@ PLANNED_MONTHS = """
 GIVEN_MONTH = "SELECT CAST(:lease_id AS text) AS lease_id, CAST(:due_date AS date) AS due_date"
 
 _VERDICTS = """
-month AS ({months}),
+month AS (SELECT * FROM ({months}) AS of_all WHERE {month_in_shard}),
 -- The primary tenant: the one LeaseUp has known longest.
 main_tenant AS (
     SELECT DISTINCT ON (tenant_lease."leaseId") tenant_lease."leaseId" AS lease_id, tenant.id
     FROM tenant_lease JOIN tenant ON tenant.id = tenant_lease."tenantId"
+    WHERE {tenant_in_shard}
     ORDER BY tenant_lease."leaseId", tenant."createdAt", tenant.id
 ),
 rent_rule AS (
     SELECT DISTINCT ON ("leaseId") "leaseId" AS lease_id, id
     FROM recurring_billable WHERE "isActive" AND category = 'RENT' AND "leaseId" IS NOT NULL
+      AND {row_in_shard}
     ORDER BY "leaseId", "startDate", id
 ),
 -- Rent invoices at or near the due date. A month of our own reaches further: the next one of a
@@ -84,12 +87,13 @@ rent_rule AS (
 rent AS (
     SELECT "leaseId" AS lease_id, "dueDate" AS due_date, status = 'CANCELLED' AS cancelled,
            3 AS reach
-    FROM invoice WHERE category = 'RENT'
+    FROM invoice WHERE category = 'RENT' AND {row_in_shard}
     UNION ALL
     SELECT ours.lease_id, ours.due_date, false, 14
     FROM leaseup_dagster.invoice_ledger AS ours
     LEFT JOIN invoice ON invoice.id = ours.invoice_id
-    WHERE ours.state = 'requesting' OR (ours.state = 'invoiced' AND invoice.status <> 'CANCELLED')
+    WHERE {ours_in_shard} AND (ours.state = 'requesting'
+        OR (ours.state = 'invoiced' AND invoice.status <> 'CANCELLED'))
 ),
 taken AS (
     SELECT month.lease_id, month.due_date,
@@ -132,6 +136,7 @@ fact AS (
     LEFT JOIN taken ON taken.lease_id = month.lease_id AND taken.due_date = month.due_date
     LEFT JOIN leaseup_dagster.invoice_ledger AS ledger
       ON ledger.lease_id = month.lease_id AND ledger.due_date = month.due_date
+     AND {ledger_in_shard}
     CROSS JOIN LATERAL (SELECT coalesce(
         ledger.by_hand AND ledger.state IN ('planned', 'refused'), false) AS asked_for) AS person
 ),
@@ -176,14 +181,22 @@ verdict AS MATERIALIZED (
 """
 
 
-def verdicts(months: str) -> str:
-    """The statement's opening: `WITH … verdict AS (…)`, one row for each month of `months`.
+def verdicts(months: str, shard: Shard = WHOLE) -> str:
+    """The statement's opening: `WITH … verdict AS (…)`, one row for each month of `months` whose
+    lease is of the shard.
 
     A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
-    `bindings`; the months' own values besides.
+    `bindings` and `shard.bindings`; the months' own values besides.
     """
-    reference = reference_sql("lease_id", "due_date", "billing")
-    return "WITH " + _VERDICTS.format(months=months, reference=reference)
+    return "WITH " + _VERDICTS.format(
+        months=months,
+        reference=reference_sql("lease_id", "due_date", "billing"),
+        month_in_shard=shard.has("lease_id"),
+        tenant_in_shard=shard.has('tenant_lease."leaseId"'),
+        row_in_shard=shard.has('"leaseId"'),
+        ours_in_shard=shard.has("ours.lease_id"),
+        ledger_in_shard=shard.has("ledger.lease_id"),
+    )
 
 
 def reference_sql(lease_id: str, due_date: str, billing: str) -> str:

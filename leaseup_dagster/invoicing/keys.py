@@ -1,5 +1,6 @@
 """The small values that travel between the invoicing steps: ids, dates, cents; nobody's data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -31,6 +32,13 @@ class Skipped:
     leases: int
     examples: tuple[LedgerKey, ...] = ()
 
+    @classmethod
+    def together(cls, parts: Sequence["Skipped"], listed: int) -> "Skipped":
+        """What several parts of the portfolio skipped for one and the same reason."""
+        examples = sorted(key for part in parts for key in part.examples)
+        leases = sum(part.leases for part in parts)
+        return cls(parts[0].reason, leases, tuple(examples[:listed]))
+
 
 @dataclass(frozen=True)
 class InvoicePlan:
@@ -47,6 +55,28 @@ class InvoicePlan:
     skipped: tuple[Skipped, ...]
     # The months of this plan alone, when a person asked for one lease.
     only: LedgerKey | None = None
+
+    @classmethod
+    def together(cls, plans: Sequence["InvoicePlan"], listed: int) -> "InvoicePlan":
+        """The plan of several parts of the portfolio; at most `listed` examples of anything."""
+        if len(plans) == 1:
+            return plans[0]
+        without_split = sorted(lease for plan in plans for lease in plan.without_split)
+        by_reason: dict[str, list[Skipped]] = {}
+        for skipped in (skipped for plan in plans for skipped in plan.skipped):
+            by_reason.setdefault(skipped.reason, []).append(skipped)
+        return cls(
+            as_of=plans[0].as_of,
+            automatic_leases=sum(plan.automatic_leases for plan in plans),
+            to_bill=sum(plan.to_bill for plan in plans),
+            new=sum(plan.new for plan in plans),
+            total_cents=sum(plan.total_cents for plan in plans),
+            without_split=tuple(without_split[:listed]),
+            without_split_count=sum(plan.without_split_count for plan in plans),
+            skipped=tuple(
+                Skipped.together(parts, listed) for _, parts in sorted(by_reason.items())
+            ),
+        )
 
 
 @dataclass(frozen=True)

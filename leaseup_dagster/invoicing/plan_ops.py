@@ -81,8 +81,7 @@ def plan_invoices(
 ) -> InvoicePlan:
     as_of, bill_from = config.day(), config.first_day()
     context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
-    with engine.begin() as connection:
-        plan = planning.plan(connection, as_of, tasks, bill_from)
+    with planning.planned(engine, as_of, tasks, bill_from) as plan:
         too_large = brake.too_large(plan, tasks.max_new_invoices, config.confirm_up_to)
         if too_large:  # leaving by an exception takes the plan back
             raise dg.Failure(too_large, allow_retries=False)

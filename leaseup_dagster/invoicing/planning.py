@@ -4,12 +4,13 @@ Each is one statement over all its months; nothing of the portfolio travels to P
 and the leases a person should look at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
+from sqlalchemy import BindParameter, Connection, Engine, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Date, Text
 
@@ -24,6 +25,7 @@ from leaseup_dagster.invoicing.candidates import (
 )
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
 from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
+from leaseup_dagster.invoicing.shards import LARGE, WHOLE, Shard, shards, side_by_side
 from leaseup_dagster.settings import TaskSettings
 
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
@@ -105,17 +107,49 @@ WHERE place <= :limit ORDER BY place
 """
 
 
+@contextmanager
+def planned(
+    engine: Engine,
+    as_of: date,
+    tasks: TaskSettings,
+    bill_from: date | None = None,
+    *,
+    large: int = LARGE,
+) -> Iterator[InvoicePlan]:
+    """Plan every due month, withdraw what is no longer due, and say who was skipped and why.
+
+    With `bill_from`, also the months that fell due from that day on and were missed. The plan is
+    kept when the block is left, and taken back when it is left by an exception. From `large` leases
+    on it is planned in shards, and each of them is kept by itself: should the database go away in
+    that moment, the next plan makes the rest.
+    """
+    with engine.begin() as guard:
+        guard.execute(_ONE_PLAN_AT_A_TIME)
+        parts = shards(guard, large=large)
+        with ExitStack() as stack:
+            # The first shard is planned by the hand that holds the lock.
+            hands = [guard, *(stack.enter_context(engine.begin()) for _ in parts[1:])]
+            plans = side_by_side(
+                lambda hand, shard: _plan(hand, as_of, tasks, bill_from, shard), hands, parts
+            )
+            yield InvoicePlan.together(plans, LISTED)
+
+
 def plan(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
 ) -> InvoicePlan:
-    """Plan every due month, withdraw what is no longer due, and say who was skipped and why.
-
-    With `bill_from`, also the months that fell due from that day on and were missed.
-    """
-    connection.execute(_ALLOW_LONG)
+    """The same in the transaction of one connection, whatever the portfolio's size."""
     connection.execute(_ONE_PLAN_AT_A_TIME)
-    statement = _statement(verdicts(_months(bill_from)) + _WRITE + _SUMMARY)
-    return _summary(connection, statement, _bindings(as_of, tasks, bill_from), as_of)
+    return _plan(connection, as_of, tasks, bill_from, WHOLE)
+
+
+def _plan(
+    connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None, shard: Shard
+) -> InvoicePlan:
+    connection.execute(_ALLOW_LONG)
+    statement = _statement(verdicts(_months(bill_from), shard) + _WRITE + _SUMMARY)
+    values = _bindings(as_of, tasks, bill_from) | shard.bindings
+    return _summary(connection, statement, values, as_of)
 
 
 def preview(
