@@ -30,6 +30,7 @@ from leaseup_dagster.settings import (
     AlertSettings,
     DagsterSettings,
     DatabaseSettings,
+    ExecutorSettings,
     PaystackSettings,
     ReminderSettings,
     SettingsError,
@@ -54,7 +55,7 @@ def migrate(_: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Say for each setting and for the database whether it is right. Changes nothing."""
     checks: list[Callable[[], str]] = [
-        _database, _dagster, _paystack, _tasks, _sms, _reminders, _alerts,
+        _database, _dagster, _paystack, _tasks, _executor, _sms, _reminders, _alerts,
     ]  # fmt: skip
     if arguments.ask_paystack:
         checks.append(_paystack_answers)
@@ -140,6 +141,10 @@ def _tasks() -> str:
         f" {tasks.max_new_invoices} new invoices, landlords"
         f" {', '.join(tasks.served_landlord_statuses) or 'of any status'}"
     )
+
+
+def _executor() -> str:
+    return f"Executor: {load(ExecutorSettings).task_executor}"
 
 
 def _sms() -> str:

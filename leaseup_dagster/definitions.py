@@ -8,6 +8,7 @@ from leaseup_dagster.customers.jobs import (
     tenants_without_customer,
 )
 from leaseup_dagster.database.resource import EngineResource, QuotaResource
+from leaseup_dagster.executors import chosen_executor, step_outputs
 from leaseup_dagster.explanation.jobs import explain_lease
 from leaseup_dagster.invoicing.checks import INVOICE_CHECKS
 from leaseup_dagster.invoicing.jobs import (
@@ -93,6 +94,7 @@ defs = dg.Definitions(
         "repairs": RepairsResource(engine=engine, paystack=paystack),
         "sms": sms,
         "tasks": TasksResource(),
+        **step_outputs(engine),
     },
-    executor=dg.in_process_executor,
+    executor=chosen_executor(),
 )

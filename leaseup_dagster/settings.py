@@ -188,6 +188,34 @@ class TaskSettings(_Group):
         return self.max_duration_seconds - min(60.0, 0.2 * self.max_duration_seconds)
 
 
+class ExecutorSettings(_Group):
+    """Where the steps of a run are executed, and how they get there."""
+
+    task_executor: Literal["in_process", "multiprocess", "celery", "k8s"] = "in_process"
+    celery_broker_url: SecretStr | None = None
+    celery_result_backend: SecretStr | None = None
+    celery_lost_after_seconds: int = Field(90, ge=1)
+
+    @property
+    def many_machines(self) -> bool:
+        """Whether steps share no folder."""
+        return self.task_executor in ("celery", "k8s")
+
+    @property
+    def result_backend(self) -> SecretStr | None:
+        """Where the answers come back: Redis can do both, RabbitMQ has a way of its own."""
+        if self.celery_result_backend or self.celery_broker_url is None:
+            return self.celery_result_backend
+        redis = self.celery_broker_url.get_secret_value().startswith("redis")
+        return self.celery_broker_url if redis else SecretStr("rpc://")
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExecutorSettings":
+        if self.task_executor == "celery" and self.celery_broker_url is None:
+            raise ValueError("CELERY_BROKER_URL environment variable is required by celery")
+        return self
+
+
 class SmsSettings(_Group):
     """Who sends the texts, if anybody: SMS_ENABLED=false plans and logs them only."""
 

@@ -8,16 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from dagster import OpExecutionContext
+from dagster import DagsterInstance, DagsterRunStatus, OpExecutionContext
 from dagster._core.errors import DagsterExecutionInterruptedError
+from sqlalchemy.exc import DBAPIError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WAKE_SECONDS = 0.05
+_LOOK_SECONDS = 1.0
 
 
 def in_flight(
@@ -69,6 +71,42 @@ def _told_to_stop(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
     if told:
         raise DagsterExecutionInterruptedError("The run was told to stop.")
+
+
+@contextmanager
+def stopping_with_its_run(
+    stop: threading.Event, instance: DagsterInstance, run_id: str
+) -> Iterator[None]:
+    """Inside, `stop` is set once the run is told to stop or has ended, wherever that was said.
+
+    A step on another machine than its run gets no signal; it asks Dagster's storage each second.
+    """
+    left = threading.Event()
+
+    def on() -> bool:
+        run = instance.get_run_by_id(run_id)
+        return run is not None and run.status in (
+            DagsterRunStatus.STARTING,
+            DagsterRunStatus.STARTED,
+        )
+
+    def watch() -> None:
+        while not left.wait(_LOOK_SECONDS):
+            # A storage that cannot be asked is no reason to stop: the step itself will notice.
+            with suppress(DBAPIError):
+                if not on():
+                    stop.set()
+                    return
+
+    if not on():
+        stop.set()
+    watcher = threading.Thread(target=watch, name="stopping-with-its-run", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        left.set()
+        watcher.join()
 
 
 def seconds_left(context: OpExecutionContext, allowed: float) -> float:

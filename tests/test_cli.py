@@ -154,7 +154,7 @@ def test_check_says_that_all_is_well(
 
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert len(lines) == 8
+    assert len(lines) == 9
 
 
 def test_check_names_everything_that_is_wrong(

@@ -4,6 +4,7 @@ import pytest
 
 from leaseup_dagster.settings import (
     DatabaseSettings,
+    ExecutorSettings,
     PaystackSettings,
     SettingsError,
     TaskSettings,
@@ -99,3 +100,33 @@ def test_the_defaults_are_the_documented_ones(key: pytest.MonkeyPatch) -> None:
     assert (paystack.settle_seconds, paystack.send_notification) == (120, True)
     assert (tasks.batch_size, tasks.check_days_ahead, tasks.max_new_invoices) == (10, 50, 1000)
     assert (tasks.max_duration_seconds, tasks.served_landlord_statuses) == (300, ())
+
+
+def test_an_executor_nobody_knows_is_refused_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TASK_EXECUTOR", "dask")
+    with pytest.raises(SettingsError, match=r"^TASK_EXECUTOR: .*'multiprocess', 'celery' or 'k8s'"):
+        load(ExecutorSettings)
+
+
+def test_celery_needs_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASK_EXECUTOR", "celery")
+    with pytest.raises(SettingsError, match=r"^CELERY_BROKER_URL environment variable is required"):
+        load(ExecutorSettings)
+
+
+@pytest.mark.parametrize(
+    ("broker", "backend"),
+    [
+        ("redis://broker:6379/0", "redis://broker:6379/0"),
+        ("amqp://guest@broker//", "rpc://"),
+    ],
+)
+def test_answers_come_back_the_way_the_broker_can(
+    monkeypatch: pytest.MonkeyPatch, broker: str, backend: str
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", broker)
+    answers = load(ExecutorSettings).result_backend
+    assert answers is not None
+    assert answers.get_secret_value() == backend

@@ -5,13 +5,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+import dagster as dg
 import pytest
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from leaseup_dagster.stopping import in_flight
+from leaseup_dagster.stopping import in_flight, stopping_with_its_run
 from tests.processes import Child
 
 CHECK = ("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
@@ -94,3 +95,33 @@ def test_one_that_raises_lets_the_others_finish_first() -> None:
     with pytest.raises(LookupError, match="the first"):
         in_flight(act, range(4), width=1, stop=threading.Event())
     assert done == [1, 2, 3]
+
+
+@pytest.fixture
+def started(instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """A run whose steps may be anywhere."""
+
+    @dg.job
+    def anything() -> None: ...
+
+    return instance.create_run_for_job(anything, status=dg.DagsterRunStatus.STARTED)
+
+
+def test_a_step_elsewhere_stops_within_seconds_when_its_run_is_told_to(
+    instance: dg.DagsterInstance, started: dg.DagsterRun
+) -> None:
+    stop = threading.Event()
+    with stopping_with_its_run(stop, instance, started.run_id):
+        assert not stop.is_set()
+        instance.report_run_canceling(started)
+        assert stop.wait(5)
+
+
+def test_a_step_that_comes_after_its_run_has_ended_begins_nothing(
+    instance: dg.DagsterInstance, started: dg.DagsterRun
+) -> None:
+    """As one does that a lost worker left in the queue."""
+    instance.report_run_failed(started)
+    stop = threading.Event()
+    with stopping_with_its_run(stop, instance, started.run_id):
+        assert stop.is_set()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Double,
     Identity,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -156,4 +157,13 @@ reminder_template = Table(
     Column("template_hash", Text, primary_key=True),
     Column("template", Text, nullable=False),
     Column("first_used_at", DateTime(timezone=True), nullable=False),
+)
+
+step_output = Table(
+    "step_output",
+    metadata,
+    # Run, step and output.
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
 )

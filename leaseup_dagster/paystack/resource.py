@@ -1,14 +1,15 @@
 """Settings → client, once per run and process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import dagster as dg
 
 from leaseup_dagster import settings
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.quota import Quota
-from leaseup_dagster.settings import PaystackSettings, TaskSettings
+from leaseup_dagster.settings import ExecutorSettings, PaystackSettings, TaskSettings
+from leaseup_dagster.stopping import stopping_with_its_run
 
 
 class PaystackResource(dg.ConfigurableResource[PaystackClient]):
@@ -19,11 +20,23 @@ class PaystackResource(dg.ConfigurableResource[PaystackClient]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PaystackClient]:
         paystack = settings.load(PaystackSettings)
-        with PaystackClient(
-            secret_key=paystack.secret_key.get_secret_value(),
-            base_url=paystack.base_url,
-            quota=self.quota,
-            timeout_seconds=paystack.timeout_seconds,
-            connections=settings.load(TaskSettings).batch_size,
-        ) as client:
+        with (
+            PaystackClient(
+                secret_key=paystack.secret_key.get_secret_value(),
+                base_url=paystack.base_url,
+                quota=self.quota,
+                timeout_seconds=paystack.timeout_seconds,
+                connections=settings.load(TaskSettings).batch_size,
+            ) as client,
+            _stopping(client, context),
+        ):
             yield client
+
+
+def _stopping(
+    client: PaystackClient, context: dg.InitResourceContext
+) -> AbstractContextManager[None]:
+    """Where steps are executed elsewhere, the run cannot tell them to stop: they ask."""
+    if not settings.load(ExecutorSettings).many_machines or not context.run or not context.instance:
+        return nullcontext()
+    return stopping_with_its_run(client.stop, context.instance, context.run.run_id)

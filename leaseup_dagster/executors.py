@@ -1,0 +1,53 @@
+"""Where the steps of a run are executed: TASK_EXECUTOR says it, when the code is loaded.
+
+The jobs are the same everywhere. What an executor needs is imported only when it is chosen.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from leaseup_dagster.database.resource import EngineResource
+from leaseup_dagster.settings import ExecutorSettings, SettingsError, load
+
+
+def chosen_executor() -> dg.ExecutorDefinition:
+    """The executor of every job. A wrong choice is said when a run starts, not at loading."""
+    try:
+        choice = load(ExecutorSettings).task_executor
+    except SettingsError as error:
+        return _refusing(str(error))
+    if choice == "multiprocess":
+        # Forked from a process that has imported the code: a tenth of the time of a new one.
+        return dg.multiprocess_executor.configured({"start_method": {"forkserver": {}}})
+    if choice == "celery":
+        from leaseup_dagster.many_machines.executor import celery_executor  # noqa: PLC0415
+
+        return celery_executor
+    if choice == "k8s":
+        from dagster_k8s import k8s_job_executor  # noqa: PLC0415
+
+        one_pod_per_step: dg.ExecutorDefinition = k8s_job_executor
+        return one_pod_per_step
+    return dg.in_process_executor
+
+
+def step_outputs(engine: EngineResource) -> dict[str, Any]:
+    """The resource that keeps what steps hand on, where the machines share no folder."""
+    try:
+        many_machines = load(ExecutorSettings).many_machines
+    except SettingsError:
+        return {}
+    if not many_machines:
+        return {}
+    from leaseup_dagster.many_machines.outputs import SharedOutputs  # noqa: PLC0415
+
+    return {"io_manager": SharedOutputs(engine=engine)}
+
+
+def _refusing(message: str) -> dg.ExecutorDefinition:
+    @dg.executor(name="none", requirements=[])
+    def refuse(_: dg.InitExecutorContext) -> dg.Executor:
+        raise SettingsError(message)
+
+    return refuse
