@@ -17,9 +17,18 @@ from leaseup_dagster.invoicing.jobs import (
     create_invoice,
     invoices,
     invoicing_at_seven,
+    planned_invoices_left,
     preview_upcoming_invoices,
 )
 from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksResource
+from leaseup_dagster.operations.jobs import (
+    digest_at_ten,
+    failed_runs,
+    forget_old_runs,
+    morning_run_missing,
+    old_runs_on_sundays,
+    send_daily_digest,
+)
 from leaseup_dagster.paystack.resource import PaystackResource
 from leaseup_dagster.reconciliation.jobs import (
     payment_requests,
@@ -70,9 +79,11 @@ defs = dg.Definitions(
         create_paystack_customers,
         explain_lease,
         forget_old_communications,
+        forget_old_runs,
         preview_late_payment_reminders,
         preview_upcoming_invoices,
         reconcile_payment_requests,
+        send_daily_digest,
         send_late_payment_reminders,
         update_delivery_status,
     ],
@@ -82,8 +93,10 @@ defs = dg.Definitions(
         reminders_at_nine,
         delivery_status_at_six,
         retention_on_sundays,
+        digest_at_ten,
+        old_runs_on_sundays,
     ],
-    sensors=[tenants_without_customer],
+    sensors=[planned_invoices_left, tenants_without_customer, failed_runs, morning_run_missing],
     resources={
         "communications": CommunicationsResource(),
         "engine": engine,

@@ -195,10 +195,7 @@ class InvoiceCreation:
         try:
             customer_id = int(code) if code.isdigit() else self.paystack.fetch_customer(code).id
         except NotFound:  # a customer that is gone does not mean that the request is
-            around = timedelta(seconds=self.settle_seconds) + CLOCKS_DIFFER
-            return self.paystack.payment_requests_between(
-                attempt.attempted_at - around, attempt.attempted_at + around
-            )
+            return self.paystack.payment_requests_between(attempt.attempted_at - CLOCKS_DIFFER)
         return self.paystack.payment_requests_of(customer_id)
 
     def _adopt(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from leaseup_dagster.paystack import answers
 from leaseup_dagster.paystack.answers import Answer
@@ -27,6 +26,9 @@ from leaseup_dagster.paystack.models import (
     normal_email,
 )
 from leaseup_dagster.paystack.quota import Quota
+
+if TYPE_CHECKING:
+    import httpx
 
 CREATE = "POST /paymentrequest"
 LIST = "GET /paymentrequest"
@@ -64,16 +66,14 @@ class PaystackClient:
         self.stop = stop or threading.Event()
         self._quota = quota
         self._rejected: str | None = None
-        self._http = httpx.Client(
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {secret_key}", "User-Agent": "leaseup-dagster"},
-            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        )
+        self._open = partial(_connections, secret_key, base_url, timeout_seconds, connections)
+        self._opening = threading.Lock()
+        self._opened: httpx.Client | None = None
 
     def close(self) -> None:
         """Close the connections. Safe to call twice."""
-        self._http.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> "PaystackClient":
         return self
@@ -110,9 +110,12 @@ class PaystackClient:
         """
         return self._pages({"customer": customer_id})
 
-    def payment_requests_between(self, from_: datetime, to: datetime) -> Iterator[PaymentRequest]:
-        """Every payment request made between two aware instants, archived ones included."""
-        return self._pages({"from": _iso(from_), "to": _iso(to)})
+    def payment_requests_between(
+        self, from_: datetime, to: datetime | None = None
+    ) -> Iterator[PaymentRequest]:
+        """Every payment request made between two aware instants, or since one; archived ones
+        included."""
+        return self._pages({"from": _iso(from_)} | ({"to": _iso(to)} if to else {}))
 
     def fetch_payment_request(self, code: str) -> PaymentRequest:
         """One payment request, archived or not, with its transactions."""
@@ -168,8 +171,11 @@ class PaystackClient:
         method, path = endpoint.replace(":code", quote(code, safe="")).split(" ")
         last_look = {"trace": self._last_look(send_before)}
         self._check_may_send(send_before)
+        import httpx  # noqa: PLC0415 - as in `_connections`
+
+        http = self._http()
         try:
-            response = self._http.request(method, path, extensions=last_look, **content)
+            response = http.request(method, path, extensions=last_look, **content)
         except httpx.HTTPError as error:
             raise answers.unanswered(error) from None
         try:
@@ -180,6 +186,13 @@ class PaystackClient:
         except NotProcessed as limited:
             self._quota.pause(endpoint, limited.retry_after_seconds or 0)
             raise
+
+    def _http(self) -> "httpx.Client":
+        """Opened by the first request: most runs on an ordinary day send none."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
 
     def _check_may_send(self, send_before: float) -> None:
         if self._rejected is not None:
@@ -200,6 +213,19 @@ class PaystackClient:
                 self._check_may_send(send_before)
 
         return look
+
+
+def _connections(
+    secret_key: str, base_url: str, timeout_seconds: float, connections: int
+) -> "httpx.Client":
+    import httpx  # noqa: PLC0415 - with its certificates it takes longer than a run without it
+
+    return httpx.Client(
+        base_url=base_url,
+        headers={"Authorization": f"Bearer {secret_key}", "User-Agent": "leaseup-dagster"},
+        timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+    )
 
 
 def _iso(instant: datetime) -> str:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -216,6 +217,23 @@ def test_what_is_not_in_the_list_yet_is_left_until_it_has_settled(
     assert creation.bill(found_unanswered()).kind is Kind.UNANSWERED
     paystack.reveal()
     assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+    assert len(paystack.payment_requests) == 1
+
+
+def test_one_accepted_long_after_the_attempt_is_found_also_without_its_customer(
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+    attempt = found_unanswered(settled=True)
+    paystack.faults.on("GET /customer/:code", Fault.refuse(404, "Customer not found"))
+
+    a_day_earlier = replace(attempt, attempted_at=attempt.attempted_at - timedelta(days=1))
+
+    assert creation.bill(a_day_earlier).kind is Kind.ADOPTED
     assert len(paystack.payment_requests) == 1
 
 

@@ -1,0 +1,110 @@
+"""What a morning had no time for is billed by the runs that follow, until nothing is left."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine
+
+from leaseup_dagster.invoicing.jobs import REST, check_upcoming_invoices, look_for_leftovers
+from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from tests.conftest import Run
+
+CHECK = "check_upcoming_invoices"
+
+
+@pytest.fixture
+def own() -> dg.DagsterInstance:
+    """Dagster's storage of this test alone: the sensor looks at the newest run."""
+    return dg.DagsterInstance.ephemeral()
+
+
+@pytest.fixture
+def instance(own: dg.DagsterInstance) -> dg.DagsterInstance:
+    return own
+
+
+Tick = Callable[..., dg.RunRequest | dg.SkipReason]
+
+
+@pytest.fixture
+def tick(engine: Engine, own: dg.DagsterInstance) -> Tick:
+    def look(later: timedelta = timedelta()) -> dg.RunRequest | dg.SkipReason:
+        context = dg.build_sensor_context(instance=own)
+        return look_for_leftovers(context, engine, now=datetime.now(tz=timezone.utc) + later)
+
+    return look
+
+
+def test_before_the_first_morning_it_does_nothing(tick: Tick) -> None:
+    assert isinstance(tick(), dg.SkipReason)
+
+
+def test_after_a_run_that_did_all_it_does_nothing(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey]
+) -> None:
+    due_lease()
+    assert run(CHECK).success
+
+    assert tick() == dg.SkipReason("Nothing planned is left")
+
+
+def test_what_a_run_had_no_time_for_is_billed_by_the_next(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object],
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    assert run(CHECK).success
+    due_lease()
+    plan()
+
+    asked = tick()
+
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.run_key == f"after-{next(iter(asked.tags.values()))}"
+    assert run(CHECK).success
+    assert len(paystack.payment_requests) == 1
+    assert tick() == dg.SkipReason("Nothing planned is left")
+
+
+def test_each_run_is_followed_once(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object]
+) -> None:
+    """Dagster starts no second run with the same key."""
+    assert run(CHECK).success
+    due_lease()
+    plan()
+
+    first, second = tick(), tick()
+
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(second, dg.RunRequest)
+    assert first.run_key == second.run_key
+
+
+def test_what_a_failed_run_left_rests_for_an_hour(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], paystack: PaystackStandIn
+) -> None:
+    due_lease()
+    paystack.habits.keys = {"another"}
+    assert not run(CHECK).success
+
+    assert isinstance(tick(), dg.SkipReason)
+    assert isinstance(tick(REST - timedelta(minutes=1)), dg.SkipReason)
+    assert isinstance(tick(REST + timedelta(minutes=1)), dg.RunRequest)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED],
+)
+def test_a_run_at_work_or_stopped_by_a_person_is_not_followed(
+    tick: Tick, due_lease: Callable[[], LedgerKey], plan: Callable[[], object],
+    own: dg.DagsterInstance, status: dg.DagsterRunStatus,
+) -> None:  # fmt: skip
+    due_lease()
+    plan()
+    own.create_run_for_job(check_upcoming_invoices, status=status)
+
+    assert isinstance(tick(timedelta(days=1)), dg.SkipReason)
