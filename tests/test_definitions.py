@@ -1,5 +1,7 @@
 """The code location as Dagster and a person see it."""
 
+import subprocess
+import sys
 import warnings
 
 import dagster as dg
@@ -23,6 +25,21 @@ def test_it_loads_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
             "create_invoice",
             "preview_upcoming_invoices",
         }
+
+
+def test_what_few_runs_need_is_not_loaded_with_the_code() -> None:
+    """Each would cost every process of every job; `bench.cold_start` measures it."""
+    heavy = (
+        "alembic", "apprise", "boto3", "celery", "dagster_celery", "dagster_k8s", "httpx",
+        "phonenumbers", "twilio",
+    )  # fmt: skip
+    code = (
+        "import sys, leaseup_dagster.definitions;"
+        f" print(*(name for name in {heavy} if name in sys.modules))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert loaded.stdout.split() == []
 
 
 def test_every_job_op_and_schedule_says_what_it_does() -> None:

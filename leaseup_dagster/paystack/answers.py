@@ -3,9 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from leaseup_dagster.paystack.errors import (
@@ -17,20 +16,19 @@ from leaseup_dagster.paystack.errors import (
     Refused,
 )
 
+if TYPE_CHECKING:  # for whoever has an answer to read, it is loaded
+    import httpx
+
 Model = TypeVar("Model", bound=BaseModel)
 
 _PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 120.0
 _LOOKS_LIKE_EPOCH = 1_000_000
 _NOT_FOUND_CODES = {"not_found", "transaction_not_found"}
-# Raised before a byte of the request has left; every other error of httpx may come after.
-_NEVER_LEFT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+# What httpx raises before a byte of the request has left; all else may come after.
+_NEVER_LEFT = {
+    "ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Answer:
         return [_as_model(model, item) for item in self.data]
 
 
-def read(response: httpx.Response, *, now: float) -> Answer:
+def read(response: "httpx.Response", *, now: float) -> Answer:
     """What the answer holds, or raise what is known. `now` is in epoch seconds."""
     envelope = _json_object(response)
     if not response.is_success:
@@ -68,13 +66,13 @@ def read(response: httpx.Response, *, now: float) -> Answer:
     return Answer(envelope.get("data"), _page_count(meta if isinstance(meta, dict) else {}))
 
 
-def unanswered(error: httpx.HTTPError) -> PaystackError:
+def unanswered(error: "httpx.HTTPError") -> PaystackError:
     """The error for an exchange that ended without an answer.
 
     Only the class of `error` is told: its text, and the request it holds, carry the URL.
     """
     name = type(error).__name__
-    if isinstance(error, _NEVER_LEFT):
+    if name in _NEVER_LEFT:
         return NotProcessed(f"could not connect ({name})")
     return OutcomeUnknown(f"no answer came ({name})")
 
@@ -91,7 +89,7 @@ def pause_seconds(headers: Mapping[str, str], *, now: float) -> float:
     return _PAUSE_SECONDS
 
 
-def _failure(response: httpx.Response, envelope: dict[str, Any], now: float) -> PaystackError:
+def _failure(response: "httpx.Response", envelope: dict[str, Any], now: float) -> PaystackError:
     status, code = response.status_code, _code(envelope)
     message = _message(response, envelope)
     if status == 429:
@@ -121,7 +119,7 @@ def _as_model(model: type[Model], data: Any) -> Model:
     raise OutcomeUnknown(f"the answer lacks or garbles {what}", status=200)
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+def _json_object(response: "httpx.Response") -> dict[str, Any] | None:
     try:
         body = response.json()
     except ValueError:
@@ -129,7 +127,7 @@ def _json_object(response: httpx.Response) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _message(response: httpx.Response, envelope: dict[str, Any]) -> str:
+def _message(response: "httpx.Response", envelope: dict[str, Any]) -> str:
     message = envelope.get("message")
     if isinstance(message, str) and message:
         return message

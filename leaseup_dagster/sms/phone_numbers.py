@@ -6,13 +6,13 @@ A number is never guessed: a wrong one would tell a stranger about somebody's re
 import hashlib
 import unicodedata
 from enum import Enum
+from typing import TYPE_CHECKING
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 _REGION = "ZA"
 _SOUTH_AFRICA = 27
-_MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _NATIONAL_DIGITS = 9
 
 
@@ -33,6 +33,8 @@ def to_e164(typed: str) -> str | PhoneProblem:
     visible = "".join(c for c in typed if unicodedata.category(c) != "Cf").strip()
     if not visible:
         return PhoneProblem.EMPTY
+    import phonenumbers  # noqa: PLC0415 - its tables: only for runs that have somebody to text
+
     if len(list(phonenumbers.PhoneNumberMatcher(visible, _REGION))) > 1:
         return PhoneProblem.TWO_NUMBERS
     # Parsing would turn letters into the digits on their keys, and make up a number.
@@ -42,10 +44,14 @@ def to_e164(typed: str) -> str | PhoneProblem:
         number = phonenumbers.parse(visible, _REGION)
     except phonenumbers.NumberParseException:
         return PhoneProblem.NOT_A_NUMBER
-    return _problem(number) or phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return _problem(number) or phonenumbers.format_number(
+        number, phonenumbers.PhoneNumberFormat.E164
+    )
 
 
-def _problem(number: phonenumbers.PhoneNumber) -> PhoneProblem | None:
+def _problem(number: "PhoneNumber") -> PhoneProblem | None:
+    import phonenumbers  # noqa: PLC0415 - as above
+
     if number.extension:
         return PhoneProblem.EXTENSION
     # The library lets a South African mobile number be a digit or more short.
@@ -55,7 +61,8 @@ def _problem(number: phonenumbers.PhoneNumber) -> PhoneProblem | None:
     )
     if short or not phonenumbers.is_valid_number(number):
         return PhoneProblem.NOT_A_NUMBER
-    if phonenumbers.number_type(number) not in _MOBILE:
+    types = phonenumbers.PhoneNumberType
+    if phonenumbers.number_type(number) not in (types.MOBILE, types.FIXED_LINE_OR_MOBILE):
         return PhoneProblem.NOT_A_MOBILE
     return None
 

@@ -1,7 +1,5 @@
 """Which sender the environment asks for, and what is said when it asks for none that works."""
 
-import subprocess
-import sys
 
 import pytest
 
@@ -72,12 +70,3 @@ def test_each_provider_has_its_sender(monkeypatch) -> None:
     assert [type(sender).__name__ for sender in (twilio, sns)] == ["TwilioSender", "SnsSender"]
     for sender in (twilio, sns):
         sender.close()
-
-
-def test_the_sdks_are_loaded_only_where_a_sender_is_built() -> None:
-    """Loading them takes a third of a second, in every process of every job."""
-    code = (
-        "import sys, leaseup_dagster.sms.resource;"
-        " sys.exit(any(sdk in sys.modules for sdk in ('twilio', 'boto3')))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
