@@ -114,6 +114,15 @@ def test_no_secret_can_get_into_the_image() -> None:
     assert all((ROOT / path).exists() for path in copied)
 
 
+def test_runs_can_write_where_the_image_lets_them() -> None:
+    """The chart would mount a DAGSTER_HOME of its own, which belongs to root."""
+    home = read("deploy/helm-values.yaml")["global"]["dagsterHome"]
+    instructions = image_instructions()
+
+    assert any(f"DAGSTER_HOME={home}" in rest for word, rest in instructions if word == "ENV")
+    assert [rest for word, rest in instructions if word == "WORKDIR"][-1] == home
+
+
 def test_the_image_runs_as_nobody_of_importance() -> None:
     instructions = image_instructions()
 
