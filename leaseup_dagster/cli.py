@@ -47,8 +47,9 @@ def migrate(_: argparse.Namespace) -> int:
     before = _schema_revision()
     # Opening the engine migrates what is behind.
     open_engine(_database_url(), connections=1).dispose()
-    done = "is up to date" if before == schema.HEAD else f"was at {before or 'nothing'}, migrated"
-    print(f"Schema leaseup_dagster {done}: revision {schema.HEAD}.")
+    now = _schema_revision()
+    done = "is up to date" if before == now else f"was at {before or 'nothing'}, migrated"
+    print(f"Schema leaseup_dagster {done}: revision {now}.")
     return 0
 
 
@@ -106,6 +107,8 @@ def communications(arguments: argparse.Namespace) -> int:
 
 def _database() -> str:
     revision = _schema_revision()
+    if revision is not None and revision > schema.HEAD:
+        return f"Database: LeaseUp's; our schema is at {revision}, by a later release than this"
     if revision != schema.HEAD:
         at = f"at {revision}" if revision else "not there"
         return f"Database: LeaseUp's; our schema is {at}, the next run brings it to {schema.HEAD}"

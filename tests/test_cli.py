@@ -93,6 +93,24 @@ def test_migrate_twice_changes_nothing(
     assert f"is up to date: revision {HEAD}" in capsys.readouterr().out
 
 
+def test_a_release_that_went_back_leaves_the_newer_schema_as_it_is(
+    command: Command, settings: None, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = create_engine(engine_url(database_url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE leaseup_dagster.alembic_version SET version_num = '9001'"
+        )
+    engine.dispose()
+
+    assert (command("check"), command("migrate")) == (0, 0)
+
+    assert revision(database_url) == "9001"
+    said = capsys.readouterr().out
+    assert "our schema is at 9001, by a later release than this" in said
+    assert "is up to date: revision 9001" in said
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
