@@ -29,6 +29,8 @@ from leaseup_dagster.invoicing.shards import LARGE, WHOLE, Shard, shards, side_b
 from leaseup_dagster.settings import TaskSettings
 
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+# Taken only where the portfolio is so large that its joins would go to disk.
+_ALLOW_LARGE = text("SET LOCAL work_mem = '64MB'")
 _ONE_PLAN_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263002)")
 LISTED = 100
 """Leases named for each reason; the rest are counted."""
@@ -147,6 +149,7 @@ def _plan(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None, shard: Shard
 ) -> InvoicePlan:
     connection.execute(_ALLOW_LONG)
+    connection.execute(_ALLOW_LARGE)
     statement = _statement(verdicts(_months(bill_from), shard) + _WRITE + _SUMMARY)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings
     return _summary(connection, statement, values, as_of)
