@@ -17,9 +17,6 @@ from tests.deploy.deployment import ROOT, Deployment, Run, a_deployment
 CREATE_INVOICE = ROOT / "examples" / "create_invoice.sh"
 EVERY_MINUTE = {"dagster/schedule_name": "every_minute"}
 
-# The processes are there once, and most of the time is spent waiting for them.
-pytestmark = pytest.mark.xdist_group("processes")
-
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
