@@ -179,6 +179,8 @@ class _NoQuota:
     def reserve(self, endpoint: str) -> float:
         return 0
 
+    def learn(self, endpoint: str, requests_per_minute: int) -> None: ...
+
     def pause(self, endpoint: str, seconds: float) -> None: ...
 
 

@@ -95,6 +95,8 @@ request_quota = Table(
     Column("endpoint", Text, primary_key=True),
     # Seconds since the epoch, by the database's clock, at which the next request may leave.
     Column("next_at", Double, nullable=False),
+    # What Paystack has told; NULL: nothing yet.
+    Column("requests_per_minute", Integer),
 )
 
 reminder_ledger = Table(

@@ -2,6 +2,7 @@
 
 An evenly paced queue: each caller takes the next free slot in one statement and is told how
 long to wait for it. Even pacing keeps any window of a minute below the limit, fixed or sliding.
+What the provider says of its limit is remembered for all, and followed from the next slot on.
 """
 
 from sqlalchemy import Engine, text
@@ -9,8 +10,11 @@ from sqlalchemy import Engine, text
 PACE = 0.98
 """The part of the limit that is used; the rest is for clocks and networks that are not even."""
 
+_TOLD = "CASE WHEN :follow THEN quota.requests_per_minute END"
+_INTERVAL = f"coalesce(60 / ({_TOLD} * :pace), :interval)"
+
 _RESERVE = text(
-    """
+    f"""
     INSERT INTO leaseup_dagster.request_quota AS quota (endpoint, next_at)
     VALUES (:endpoint, extract(epoch FROM clock_timestamp()) + :interval)
     ON CONFLICT (endpoint) DO UPDATE SET next_at =
@@ -18,8 +22,17 @@ _RESERVE = text(
         least(
             greatest(quota.next_at, extract(epoch FROM clock_timestamp())),
             extract(epoch FROM clock_timestamp()) + 300
-        ) + :interval
-    RETURNING next_at - :interval - extract(epoch FROM clock_timestamp())
+        ) + {_INTERVAL}
+    RETURNING next_at - {_INTERVAL} - extract(epoch FROM clock_timestamp())
+    """
+)
+
+_LEARN = text(
+    """
+    INSERT INTO leaseup_dagster.request_quota AS quota (endpoint, next_at, requests_per_minute)
+    VALUES (:endpoint, extract(epoch FROM clock_timestamp()), :limit)
+    ON CONFLICT (endpoint) DO UPDATE SET requests_per_minute = :limit
+        WHERE quota.requests_per_minute IS DISTINCT FROM :limit
     """
 )
 
@@ -34,20 +47,32 @@ _PAUSE = text(
 
 
 class SharedQuota:
-    """Requests per minute and endpoint, shared by everything that bills on this database."""
+    """Requests per minute and endpoint, shared by everything that bills on this database.
 
-    def __init__(self, engine: Engine, requests_per_minute: int) -> None:
+    `follow`: another limit that the provider tells takes the place of `requests_per_minute`.
+    """
+
+    def __init__(self, engine: Engine, requests_per_minute: int, *, follow: bool = False) -> None:
         # Each statement stands for itself: a round trip less than a transaction.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._interval = 60 / (requests_per_minute * PACE)
+        self._paced = {
+            "interval": 60 / (requests_per_minute * PACE), "pace": PACE, "follow": follow
+        }  # fmt: skip
+        self._told: dict[str, int] = {}
 
     def reserve(self, endpoint: str) -> float:
         """Take the next slot; the seconds to wait for it, 0 if it is now."""
         with self._engine.connect() as connection:
-            wait = connection.execute(
-                _RESERVE, {"endpoint": endpoint, "interval": self._interval}
-            ).scalar_one()
+            wait = connection.execute(_RESERVE, {"endpoint": endpoint, **self._paced}).scalar_one()
         return max(0.0, float(wait))
+
+    def learn(self, endpoint: str, requests_per_minute: int) -> None:
+        """The provider has told its limit: for all, and until it tells another one."""
+        if not self._paced["follow"] or self._told.get(endpoint) == requests_per_minute:
+            return
+        with self._engine.connect() as connection:
+            connection.execute(_LEARN, {"endpoint": endpoint, "limit": requests_per_minute})
+        self._told[endpoint] = requests_per_minute
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Nobody calls this endpoint for so many seconds: the provider said so."""

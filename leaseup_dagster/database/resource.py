@@ -34,4 +34,6 @@ class QuotaResource(ConfigurableResource[SharedQuota]):
     def create_resource(self, context: InitResourceContext) -> SharedQuota:
         paystack = load(PaystackSettings)
         remember_mode(self.engine, "live" if paystack.live else "test")
-        return SharedQuota(self.engine, paystack.requests_per_minute)
+        return SharedQuota(
+            self.engine, paystack.requests_per_minute, follow=paystack.rate_limit is None
+        )

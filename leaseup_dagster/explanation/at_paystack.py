@@ -46,7 +46,7 @@ def ask(engine: Engine, request_codes: Iterable[str]) -> list[Answer]:
     with PaystackClient(
         secret_key=paystack.secret_key.get_secret_value(),
         base_url=paystack.base_url,
-        quota=SharedQuota(engine, paystack.requests_per_minute),
+        quota=SharedQuota(engine, paystack.requests_per_minute, follow=paystack.rate_limit is None),
         timeout_seconds=paystack.timeout_seconds,
         connections=1,
         stop=threading.Event(),

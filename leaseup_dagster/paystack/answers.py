@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 120.0
 _LOOKS_LIKE_EPOCH = 1_000_000
+_LARGEST_LIMIT = 100_000
 _NOT_FOUND_CODES = {"not_found", "transaction_not_found"}
 # What httpx raises before a byte of the request has left; all else may come after.
 _NEVER_LEFT = {
@@ -87,6 +88,13 @@ def pause_seconds(headers: Mapping[str, str], *, now: float) -> float:
             seconds -= now
         return min(max(seconds, 1.0), _LONGEST_PAUSE_SECONDS)
     return _PAUSE_SECONDS
+
+
+def told_limit(headers: Mapping[str, str]) -> int | None:
+    """Requests a minute that Paystack says the endpoint takes; None where it says nothing that
+    could be one. Documented for a 429; whether others carry it is not known."""
+    limit = _number(headers.get("x-ratelimit-limit"))
+    return int(limit) if limit and 1 <= limit <= _LARGEST_LIMIT else None
 
 
 def _failure(response: "httpx.Response", envelope: dict[str, Any], now: float) -> PaystackError:

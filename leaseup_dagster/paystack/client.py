@@ -178,6 +178,9 @@ class PaystackClient:
             response = http.request(method, path, extensions=last_look, **content)
         except httpx.HTTPError as error:
             raise answers.unanswered(error) from None
+        limit = answers.told_limit(response.headers)
+        if limit is not None:
+            self._quota.learn(endpoint, limit)
         try:
             return answers.read(response, now=time.time())
         except KeyRejected as rejected:

@@ -13,5 +13,8 @@ class Quota(Protocol):
     def reserve(self, endpoint: str) -> float:
         """Take the next free slot of the endpoint; the seconds to wait until it."""
 
+    def learn(self, endpoint: str, requests_per_minute: int) -> None:
+        """Paystack has told how many requests a minute the endpoint takes."""
+
     def pause(self, endpoint: str, seconds: float) -> None:
         """Nobody calls the endpoint for that long from now."""

@@ -5,6 +5,7 @@ Unknown fields are dropped without a word, as Paystack does: read back what you 
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -54,7 +55,8 @@ class Endpoints:
             if not call.endpoint:
                 raise Refusal(404, f"Cannot {call.method} {call.path}", None)
             with self._books.lock:
-                return self._handlers[call.endpoint](call)
+                reply = self._handlers[call.endpoint](call)
+            return replace(reply, headers={**reply.headers, **self._gate.told()})
         except Refusal as refusal:
             return refusal.reply
 

@@ -21,6 +21,8 @@ class Habits:
     rate_limit: int | None = None
     """Calls per window and endpoint; None: no limit."""
     rate_window_seconds: float = 60
+    tells_limit: bool = False
+    """Every answer carries the limit; else a 429 does."""
     latency_seconds: float = 0
 
 
@@ -59,6 +61,12 @@ class Gate:
         """Refusal if the call may not pass."""
         self._check_key(call)
         self._check_rate(call)
+
+    def told(self) -> dict[str, str]:
+        """The headers of an answer that let it pass."""
+        if self._habits.rate_limit is None or not self._habits.tells_limit:
+            return {}
+        return {"x-ratelimit-limit": str(self._habits.rate_limit)}
 
     def _check_key(self, call: Call) -> None:
         if not call.authorization:

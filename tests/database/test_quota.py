@@ -52,3 +52,34 @@ def test_a_short_pause_does_not_shorten_a_longer_wait(quota: SharedQuota) -> Non
     quota.pause(CREATE, 1)
 
     assert quota.reserve(CREATE) == pytest.approx(30, abs=1)
+
+
+def test_a_limit_that_was_told_is_followed_by_all(engine: Engine) -> None:
+    one, another = (SharedQuota(engine, 600, follow=True) for _ in range(2))
+    one.reserve(CREATE)
+
+    one.learn(CREATE, 60)
+    waits = [another.reserve(CREATE) for _ in range(5)]
+
+    assert waits[-1] - waits[0] == pytest.approx(4 * 60 / (60 * PACE), abs=0.5)
+    assert [round(another.reserve(LIST)) for _ in range(2)] == [0, 0]
+
+
+def test_a_limit_that_was_set_is_kept_whatever_is_told(engine: Engine) -> None:
+    told = SharedQuota(engine, 600, follow=True)
+    told.learn(CREATE, 6)
+    set_by_a_person = SharedQuota(engine, 600)
+    set_by_a_person.learn(CREATE, 1)
+
+    waits = [set_by_a_person.reserve(CREATE) for _ in range(5)]
+
+    assert waits[-1] - waits[0] == pytest.approx(4 * INTERVAL, abs=INTERVAL)
+
+
+def test_a_limit_that_changes_again_is_followed_again(engine: Engine) -> None:
+    quota = SharedQuota(engine, 600, follow=True)
+    for limit in (60, 600):
+        quota.learn(CREATE, limit)
+        waits = [quota.reserve(CREATE) for _ in range(3)]
+
+        assert waits[-1] - waits[0] == pytest.approx(2 * 60 / (limit * PACE), abs=0.2)

@@ -32,12 +32,16 @@ class FakeQuota:
         self.wait = 0.0
         self.reserved: list[str] = []
         self.paused: list[tuple[str, float]] = []
+        self.learned: list[tuple[str, int]] = []
         self.on_reserve: Callable[[], None] = lambda: None
 
     def reserve(self, endpoint: str) -> float:
         self.reserved.append(endpoint)
         self.on_reserve()
         return self.wait
+
+    def learn(self, endpoint: str, requests_per_minute: int) -> None:
+        self.learned.append((endpoint, requests_per_minute))
 
     def pause(self, endpoint: str, seconds: float) -> None:
         self.paused.append((endpoint, seconds))

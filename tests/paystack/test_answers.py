@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from leaseup_dagster.paystack.answers import pause_seconds, unanswered
+from leaseup_dagster.paystack.answers import pause_seconds, told_limit, unanswered
 from leaseup_dagster.paystack.errors import NotProcessed, OutcomeUnknown
 
 NOW = 1_796_000_000.0
@@ -59,3 +59,12 @@ def test_a_pause_is_what_paystack_says_within_reason(
     headers: dict[str, str], seconds: float
 ) -> None:
     assert pause_seconds(headers, now=NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("told", "limit"),
+    [("600", 600), ("1", 1), (None, None), ("0", None), ("-5", None), ("many", None), ("nan", None),
+     ("1e9", None), ("", None)],
+)  # fmt: skip
+def test_a_limit_is_taken_only_if_it_can_be_one(told: str | None, limit: int | None) -> None:
+    assert told_limit({} if told is None else {"x-ratelimit-limit": told}) == limit

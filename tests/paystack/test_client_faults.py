@@ -160,6 +160,26 @@ class TestARateLimit:
         assert caught.value.retry_after_seconds == 30
         assert quota.paused == [(CREATE, 30)]
 
+    def test_the_limit_is_learned_from_a_refusal(
+        self, client: PaystackClient, paystack: PaystackStandIn, quota: FakeQuota, rent: Rent
+    ) -> None:
+        paystack.habits.rate_limit = 1
+        create(client, rent())
+
+        with pytest.raises(NotProcessed):
+            create(client, rent())
+
+        assert quota.learned == [(CREATE, 1)]
+
+    def test_the_limit_is_learned_from_an_answer_that_tells_it(
+        self, client: PaystackClient, paystack: PaystackStandIn, quota: FakeQuota, rent: Rent
+    ) -> None:
+        paystack.habits.rate_limit, paystack.habits.tells_limit = 300, True
+
+        create(client, rent())
+
+        assert quota.learned == [(CREATE, 300)]
+
     def test_another_endpoint_is_not_paused(
         self, client: PaystackClient, paystack: PaystackStandIn, quota: FakeQuota, rent: Rent
     ) -> None:
