@@ -1,7 +1,8 @@
 """What starting costs beside an empty Dagster project: `python -m bench.cold_start`, some minutes.
 
 `dagster job execute` of the morning's job on an empty portfolio beside a job of one empty step, and
-loading the code location beside one with that job only. Both with the same storage, in turn.
+of as many as it has itself; loading the code location beside one with these jobs only. All with the
+same storage, in turn.
 """
 
 import argparse
@@ -25,13 +26,13 @@ _LOAD = (
 
 def main(rounds: int = ROUNDS) -> None:
     with a_world() as world:
-        execute = ("-m", "dagster", "job", "execute", "-m")
-        _compare(
-            "dagster job execute",
-            lambda: _seconds(world, *execute, OURS, "-j", "check_upcoming_invoices"),
-            lambda: _seconds(world, *execute, EMPTY, "-j", "empty"),
-            rounds,
-        )
+        for empty in ("empty", "seven_steps"):
+            _compare(
+                f"dagster job execute, beside {empty}",
+                lambda: _execute(world, OURS, "check_upcoming_invoices"),
+                lambda empty=empty: _execute(world, EMPTY, empty),
+                rounds,
+            )
         _compare(
             "loading the code location",
             lambda: _seconds(world, "-c", _LOAD, OURS),
@@ -46,6 +47,10 @@ def _compare(what: str, ours: Callable[[], float], empty: Callable[[], float], r
     with_us, without = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(f"{what}: {with_us:.2f} s, empty {without:.2f} s, {ratio:.2f} times")
+
+
+def _execute(world: World, module: str, job: str) -> float:
+    return _seconds(world, "-m", "dagster", "job", "execute", "-m", module, "-j", job)
 
 
 def _seconds(world: World, *arguments: str) -> float:

@@ -20,6 +20,7 @@ from leaseup_dagster.settings import (
     AlertSettings,
     CommunicationsSettings,
     DatabaseSettings,
+    ExecutorSettings,
     PaystackSettings,
     ReminderSettings,
     RunsSettings,
@@ -31,6 +32,7 @@ from leaseup_dagster.settings import (
 Command = Callable[..., int]
 GROUPS = (
     DatabaseSettings,
+    ExecutorSettings,
     PaystackSettings,
     TaskSettings,
     SmsSettings,

@@ -14,7 +14,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from tests.processes import Child
 
-LEASES = 12
+BATCH = 3
 
 _DAGSTER_YAML = """\
 storage: {postgres: {postgres_url: {env: DAGSTER_POSTGRES_URL}}}
@@ -48,19 +48,19 @@ def many_machines(
     (home / "dagster.yaml").write_text(_DAGSTER_YAML)
     settings.setenv("DAGSTER_HOME", str(home))
     settings.setenv("DAGSTER_POSTGRES_URL", dagster_database)
-    settings.setenv("TASK_BATCH_SIZE", "3")
+    settings.setenv("TASK_BATCH_SIZE", str(BATCH))
     return settings
 
 
 @pytest.fixture
-def leases(connection: Connection, paystack: PaystackStandIn) -> list[str]:
-    """Due on 1 December, of one tenant whom Paystack knows."""
+def leases(connection: Connection, paystack: PaystackStandIn) -> Callable[[int], list[str]]:
+    """`leases(12)`: due on 1 December, of one tenant whom Paystack knows."""
     landlord = a_landlord(connection)
     unit = a_unit(connection, landlord)
     code = paystack.add_customer("thabo@example.com").customer_code
     tenant = a_tenant(connection, landlord, paystackCustomerId=code)
     lease = {"start": date(2026, 1, 1), "landlord": landlord, "unit": unit, "tenants": [tenant]}
-    return [a_lease(connection, **lease) for _ in range(LEASES)]
+    return lambda number: [a_lease(connection, **lease) for _ in range(number)]
 
 
 @pytest.fixture

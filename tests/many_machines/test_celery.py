@@ -19,7 +19,7 @@ from leaseup_dagster.many_machines.executor import StepAnswer
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import until
-from tests.many_machines.conftest import LEASES, Launch, arrive
+from tests.many_machines.conftest import BATCH, Launch, arrive
 from tests.many_machines.promises import assert_each_lease_is_billed_once
 from tests.processes import Child
 
@@ -64,42 +64,44 @@ def work(name: str, folder: str) -> None:
 def test_a_worker_that_is_killed_in_a_batch_doubles_and_loses_nothing(
     worker: Worker,
     launch: Launch,
-    leases: list[str],
+    leases: Callable[[int], list[str]],
     connection: Connection,
     paystack: PaystackStandIn,
 ) -> None:
-    silences = [Fault.hang_after_accepting() for _ in range(6)]
+    due = leases(4 * BATCH)
+    silences = [Fault.hang_after_accepting() for _ in range(2 * BATCH)]
     for silence in silences:
         paystack.faults.on_create(silence)
     lost = worker("lost")
     worker("kept")
     run = launch()
-    # Each worker has a batch of three requests that Paystack has accepted and not answered.
-    until(lambda: all(silence.arrived.is_set() for silence in silences), 60)
+    # Each worker has a batch of requests that Paystack has accepted and not answered.
+    until(lambda: all(silence.arrived.is_set() for silence in silences), 120)
 
     lost.kill()
     for silence in silences:
         silence.release()
     worker("in its place")
 
-    assert run.wait(90) == 0
-    assert_each_lease_is_billed_once(connection, paystack, LEASES)
+    assert run.wait(180) == 0
+    assert_each_lease_is_billed_once(connection, paystack, due)
 
 
 def test_a_run_told_to_stop_stops_its_steps_on_other_machines(
     worker: Worker,
     launch: Launch,
-    leases: list[str],
+    leases: Callable[[int], list[str]],
     connection: Connection,
     paystack: PaystackStandIn,
 ) -> None:
     """Those that wait are not begun; what is in flight comes home and is recorded."""
-    silences = [Fault.hang_after_accepting() for _ in range(3)]
+    due = leases(3 * BATCH)
+    silences = [Fault.hang_after_accepting() for _ in range(BATCH)]
     for silence in silences:
         paystack.faults.on_create(silence)
     worker("one")
     run = launch()
-    until(lambda: all(silence.arrived.is_set() for silence in silences), 60)
+    until(lambda: all(silence.arrived.is_set() for silence in silences), 120)
 
     run.send_signal(signal.SIGTERM)
     with DagsterInstance.get() as instance:
@@ -108,11 +110,11 @@ def test_a_run_told_to_stop_stops_its_steps_on_other_machines(
     for silence in silences:
         silence.release()
 
-    assert run.wait(60) != 0
+    assert run.wait(120) != 0
     ledger = text("SELECT state FROM leaseup_dagster.invoice_ledger")
     states = Counter(connection.execute(ledger).scalars())
-    assert states == {"invoiced": 3, "planned": LEASES - 3}
-    assert len(paystack.payment_requests) == 3
+    assert states == {"invoiced": BATCH, "planned": len(due) - BATCH}
+    assert len(paystack.payment_requests) == BATCH
 
 
 def test_a_step_that_no_worker_takes_is_given_up_when_the_run_is_over() -> None:
