@@ -230,7 +230,7 @@ class SmsSettings(_Group):
 
     @model_validator(mode="after")
     def _check(self) -> "SmsSettings":
-        if self.sms_enabled and (missing := self._missing()):
+        if self.sms_enabled and (missing := self.missing()):
             raise ValueError(f"SMS configuration missing: {', '.join(missing)}")
         key = self.sms_api_key.get_secret_value()
         if self.sms_enabled and self.sms_provider == "twilio" and key[:2] not in ("AC", "SK"):
@@ -240,7 +240,7 @@ class SmsSettings(_Group):
             )
         return self
 
-    def _missing(self) -> list[str]:
+    def missing(self) -> list[str]:
         """The variables without which nothing can be sent."""
         if self.sms_provider is None:
             return ["SMS_PROVIDER"]
@@ -255,6 +255,31 @@ class SmsSettings(_Group):
         if self.sms_provider == "twilio" and needed["SMS_API_KEY"].startswith("SK"):
             needed["SMS_ACCOUNT_SID"] = self.sms_account_sid
         return [name for name, value in needed.items() if not value]
+
+
+class AlertSettings(_Group):
+    """Whom a failed run and a missing one are told to, beside Dagster's UI."""
+
+    model_config = SettingsConfigDict(env_prefix="ALERT_")
+
+    sms_numbers: SecretStr = SecretStr("")
+    urls: SecretStr = SecretStr("")
+    ui_url: str = Field("http://localhost:3000", pattern=r"^https?://\S+$")
+    silence_hours: int = Field(26, ge=1, le=24 * 31)
+
+    @property
+    def numbers(self) -> list[str]:
+        """Of the operators, as somebody typed them."""
+        typed = self.sms_numbers.get_secret_value().split(",")
+        return [number.strip() for number in typed if number.strip()]
+
+
+class RunsSettings(_Group):
+    """How long Dagster's own storage keeps what a run did. The ledgers keep it for ever."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNS_")
+
+    retention_days: int = Field(400, ge=8)
 
 
 class CommunicationsSettings(_Group):

@@ -5,17 +5,26 @@ Some weeks of runs come first, so that the pages of the UI have something to sho
 
 import argparse
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from sqlalchemy import text
 
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.sandbox.scene import lay_out
 from leaseup_dagster.sandbox.world import World, a_world
+
+Dagster: TypeAlias = "subprocess.Popen[bytes]"
+
+_OPERATOR = "+27821110000"
+"""Who is texted when a run fails."""
 
 _WORKSPACE = """\
 load_from:
@@ -51,8 +60,20 @@ _PAY_WHAT_IS_DUE = text(
 
 def run(port: int, weeks: int) -> None:
     """Until told to stop, by KeyboardInterrupt. Raises RuntimeError when Dagster ends itself."""
+    with serving(port, weeks) as (world, dagster, ui):
+        print(_instructions(world, ui), flush=True)
+        world.children.wait(dagster)
+        raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
+
+
+@contextmanager
+def serving(port: int, weeks: int) -> Iterator[tuple[World, Dagster, str]]:
+    """The demo's world with Dagster's UI at the address given last, once it answers.
+
+    Raises RuntimeError when Dagster does not start.
+    """
     ui = f"http://127.0.0.1:{port}"
-    with a_world() as world:
+    with a_world(ALERT_UI_URL=ui, ALERT_SMS_NUMBERS=_OPERATOR) as world:
         today = resolve_as_of("")
         lay_out(world, today)
         for week in range(weeks, 0, -1):
@@ -62,10 +83,9 @@ def run(port: int, weeks: int) -> None:
         print("Starting Dagster …", flush=True)
         where = ("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port))
         dagster = world.dagster("dev", *where)
-        if world.children.wait(dagster, until=lambda: _answers(ui)) is None:
-            print(_instructions(world, ui), flush=True)
-            world.children.wait(dagster)
-        raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
+        if world.children.wait(dagster, until=lambda: _answers(ui)) is not None:
+            raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
+        yield world, dagster, ui
 
 
 def _a_day(world: World, day: date) -> None:
