@@ -94,11 +94,15 @@ def test_a_failed_run_is_told_and_goes_on_from_its_failure(ui: Ui, world: World)
     world.paystack.habits.keys = {"sk_test_another"}
     run_id = launch(ui, as_of)
     assert ended(ui, run_id) == "FAILURE"
-    ui.shot("failed_run")
     world.paystack.habits.keys = keys
 
     page = ui.open(f"/runs/{run_id}")
-    page.get_by_role("button", name="Re-execute").first.click()
+    expect(page.get_by_text("Errored (1)")).to_be_visible()
+    ui.shot("failed_run")
+    page.get_by_role("button", name="Re-execute").first.locator(
+        "xpath=following::button[1]"
+    ).click()
+    page.get_by_text("From failure").click()
     ui.until(lambda: ui.runs(CHECK)[0]["runId"] != run_id)
 
     assert ended(ui, ui.runs(CHECK)[0]["runId"]) == "SUCCESS"

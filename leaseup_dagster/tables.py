@@ -12,6 +12,10 @@ Section = tuple[Sequence[str], Sequence[Sequence[Cell]]]
 """Column names, and rows."""
 
 
+_LINKS = {"payment request": "https://paystack.shop/pay/"}
+"""Columns whose cells lead somewhere on the page: a payment request, to what its tenant sees."""
+
+
 def page_and_tables(headline: str, sections: Mapping[str, Section]) -> dict[str, MetadataValue]:
     """A page that says it all, under `report`; and each section with rows as a table."""
     filled = {name: section for name, section in sections.items() if section[1]}
@@ -24,8 +28,14 @@ def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]])
     def line(cells: Sequence[Cell]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
+    def linked(row: Sequence[Cell]) -> list[Cell]:
+        return [
+            f"[{cell}]({_LINKS[column]}{cell})" if cell and column in _LINKS else cell
+            for column, cell in zip(columns, row, strict=True)
+        ]
+
     more = [f"… and {len(rows) - ROWS_SHOWN} more"] if len(rows) > ROWS_SHOWN else []
-    body = [line(columns), line(["---"] * len(columns)), *map(line, rows[:ROWS_SHOWN])]
+    body = [line(columns), line(["---"] * len(columns)), *map(line, map(linked, rows[:ROWS_SHOWN]))]
     return "\n".join([f"**{name}**", "", *body, "", *more])
 
 
