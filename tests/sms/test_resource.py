@@ -1,6 +1,5 @@
 """Which sender the environment asks for, and what is said when it asks for none that works."""
 
-
 import pytest
 
 from leaseup_dagster import settings
