@@ -26,7 +26,7 @@ from sqlalchemy import create_engine
 from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
-from tests.conftest import in_memory, one_authority
+from tests.conftest import one_authority
 from tests.faults.explore import Tally, explore
 from tests.faults.promises import Bothered, Duplicate, Loss
 from tests.faults.world import World
@@ -69,7 +69,7 @@ def main() -> int:
     ends_at = began + given.minutes * 60
     total = Sum()
     with (
-        tempfile.TemporaryDirectory(prefix="leaseup-soak-", dir=in_memory()) as folder,
+        tempfile.TemporaryDirectory(prefix="leaseup-soak-") as folder,
         embedded_postgres(Path(folder) / "data") as postgres,
     ):
         _make_template(postgres)

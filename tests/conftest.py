@@ -31,11 +31,15 @@ OURS = (
 )  # fmt: skip
 
 
-def in_memory() -> Path | None:
-    """Where files are in memory, if there is room: making a database takes a tenth of the time."""
+def keep_temporary_files_in_memory() -> None:
+    """Where there is room for it: making a database then takes a tenth of the time."""
     shared_memory = Path("/dev/shm")
     roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > 4 << 30
-    return shared_memory if roomy and os.access(shared_memory, os.W_OK) else None
+    if roomy and os.access(shared_memory, os.W_OK):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(shared_memory)
+
+
+keep_temporary_files_in_memory()
 
 
 def one_authority(folder: Path) -> Path:
@@ -70,7 +74,7 @@ def postgres() -> Iterator[Postgres]:
     Not in pytest's own folder, which other sessions clean up.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="leaseup-tests-", dir=in_memory()) as folder,
+        tempfile.TemporaryDirectory(prefix="leaseup-tests-") as folder,
         embedded_postgres(Path(folder) / "data") as server,
     ):
         server.create_leaseup(TEMPLATE)

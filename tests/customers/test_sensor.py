@@ -66,14 +66,14 @@ def test_new_tenants_are_registered_as_they_arrive_and_only_they(
 def test_a_backfill_is_drained_in_bounded_runs(
     daemon: Daemon, tenants: Tenants, codes: Codes, paystack: PaystackStandIn
 ) -> None:
-    tenants(1200)
+    tenants(WAVE + 100)
     sizes = []
     while isinstance(asked := daemon.tick(), dg.RunRequest):
         sizes.append(len(asked_for(asked)))
         assert succeeded(daemon.launch(asked))
 
-    assert sizes == [WAVE, WAVE, 200]
-    assert len(set(codes().values())) == len(paystack.requests) == 1200
+    assert sizes == [WAVE, 100]
+    assert len(set(codes().values())) == len(paystack.requests) == WAVE + 100
 
 
 def test_nothing_is_launched_while_a_run_is_at_work_whoever_launched_it(
