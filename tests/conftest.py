@@ -1,5 +1,6 @@
 """The world of every test: a real PostgreSQL, a Paystack stand-in, a clean environment."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -40,6 +41,9 @@ def keep_temporary_files_in_memory() -> None:
 
 
 keep_temporary_files_in_memory()
+# Dagster is a million objects that never go, which the collector would look at again and again.
+gc.freeze()
+gc.set_threshold(100_000, 50, 50)
 
 
 def one_authority(folder: Path) -> Path:
