@@ -33,7 +33,7 @@ def main() -> None:
         customer = world.paystack.add_customer("bench@example.com")
         with world.engine.begin() as connection:
             portfolio.lay_out(connection, INVOICES, customer.customer_code)
-        rounds = [(_ours(world), _bare(world.paystack)) for _ in range(ROUNDS)]
+        rounds = [(ours(world), bare(world.paystack)) for _ in range(ROUNDS)]
     print(f"{INVOICES:,} invoices at 100 ms latency, {IN_FLIGHT} in flight, {ROUNDS} rounds")
     print(f"  ours      {_median(ours for ours, _ in rounds):6.1f} invoices/s")
     print(f"  bare loop {_median(bare for _, bare in rounds):6.1f} requests/s")
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"  requests per invoice {_requests_per_invoice(world.paystack):.3f}")
 
 
-def _ours(world: World) -> float:
+def ours(world: World) -> float:
     portfolio.forget_requests(world.paystack)
     with world.engine.begin() as connection:
         connection.execute(text(_FORGET))
@@ -51,7 +51,7 @@ def _ours(world: World) -> float:
         return INVOICES / float(connection.execute(text(_TIMED)).scalar_one())
 
 
-def _bare(paystack: PaystackStandIn) -> float:
+def bare(paystack: PaystackStandIn) -> float:
     """The floor: no database, no protocol, nothing but requests."""
 
     async def loop() -> float:

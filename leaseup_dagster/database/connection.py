@@ -111,6 +111,7 @@ def check(engine: Engine) -> str | None:
     try:
         with engine.connect() as connection:
             missing = leaseup.missing_columns(connection)
+            forbidden = [] if missing else leaseup.missing_privileges(connection)
             revision = None if missing else schema.current_revision(connection)
     except OperationalError as error:
         raise SettingsError(
@@ -123,6 +124,11 @@ def check(engine: Engine) -> str | None:
         raise SettingsError(
             f"DATABASE_URL: {where} does not have LeaseUp's tables: {len(missing)} columns are"
             f" missing ({shown}). Point it at LeaseUp's database, or run LeaseUp's migrations."
+        )
+    if forbidden:
+        raise SettingsError(
+            f"DATABASE_URL: the user {engine.url.username or 'connected'} lacks"
+            f" {', '.join(forbidden)} in {where}. GRANT it, or use LeaseUp's own user."
         )
     return revision
 

@@ -168,3 +168,21 @@ def missing_columns(connection: Connection) -> list[str]:
         f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.c
     }
     return sorted(needed - found)
+
+
+_WRITTEN = {"tenant": ("UPDATE",), "invoice": ("INSERT", "UPDATE"), "transaction": ("INSERT",)}
+
+
+def missing_privileges(connection: Connection) -> list[str]:
+    """What the connected user may not do and must: `INSERT on invoice`.
+
+    Asked beforehand: a payment request that was made and cannot be recorded is a request too much.
+    """
+    wanted = [(table, act) for table, acts in _WRITTEN.items() for act in acts]
+    asked = text(
+        "SELECT act || ' on ' || name FROM unnest(CAST(:tables AS text[]), CAST(:acts AS text[]))"
+        " AS wanted(name, act) WHERE NOT has_any_column_privilege(quote_ident(name), act)"
+    )
+    tables, acts = zip(*wanted, strict=True)
+    values = {"tables": list(tables), "acts": list(acts)}
+    return list(connection.execute(asked, values).scalars())

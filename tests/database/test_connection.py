@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, make_url, text
 
 from leaseup_dagster.database.connection import engine_url, open_engine
 from leaseup_dagster.sandbox.postgres import Postgres
@@ -80,3 +80,22 @@ def test_leaseup_in_another_schema_is_found(postgres: Postgres, database_url: st
     with moved.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM lease")).scalar() == 0
     moved.dispose()
+
+
+def test_a_user_who_may_only_read_is_refused_before_anything_is_sent(
+    database_url: str, connection: Connection
+) -> None:
+    connection.exec_driver_sql(
+        "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;"
+        " GRANT USAGE ON SCHEMA leaseup_dagster TO reader;"
+        " GRANT ALL ON ALL TABLES IN SCHEMA leaseup_dagster TO reader;"
+        ' GRANT UPDATE ("paystackCustomerId") ON tenant TO reader'
+    )
+    reader = make_url(database_url).set(username="reader").render_as_string()
+
+    try:
+        with pytest.raises(SettingsError, match="the user reader lacks INSERT on invoice") as error:
+            open_engine(reader, 1)
+    finally:
+        connection.exec_driver_sql("DROP OWNED BY reader; DROP ROLE reader")
+    assert "on tenant" not in str(error.value), "a single column is enough"
