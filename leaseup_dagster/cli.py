@@ -167,7 +167,10 @@ def _reminders() -> str:
 
 def _alerts() -> str:
     settings = load(AlertSettings)
-    names = [channel.name for channel in channels(settings)]
+    found = channels(settings)
+    if wrong := [channel.wrong for channel in found if channel.wrong]:
+        raise SettingsError("\n".join(wrong))
+    names = [channel.name for channel in found]
     if not names:
         return "Alerts: nobody is told of failed runs; set ALERT_SMS_NUMBERS or ALERT_URLS"
     return f"Alerts: {', '.join(names)}; silence after {settings.silence_hours} hours"

@@ -13,6 +13,9 @@ from leaseup_dagster.settings import ExecutorSettings, SettingsError, load
 _FORKED = ("dagster._cli", "dagster_postgres", "leaseup_dagster.definitions")
 """What each step's process has at birth; to import it takes longer than most steps."""
 
+_PROCESSES = 4
+"""Steps at once on one machine: each has connections of its own to LeaseUp's database."""
+
 
 def chosen_executor() -> dg.ExecutorDefinition:
     """The executor of every job. A wrong choice is said when a run starts, not at loading."""
@@ -20,9 +23,21 @@ def chosen_executor() -> dg.ExecutorDefinition:
         choice = load(ExecutorSettings).task_executor
     except SettingsError as error:
         return _refusing(str(error))
+    try:
+        return _executor(choice)
+    except ImportError:
+        return _refusing(
+            f"TASK_EXECUTOR: {choice} is not installed: pip install 'leaseup-dagster[{choice}]'"
+        )
+
+
+def _executor(choice: str) -> dg.ExecutorDefinition:
     if choice == "multiprocess":
         return dg.multiprocess_executor.configured(
-            {"start_method": {"forkserver": {"preload_modules": list(_FORKED)}}}
+            {
+                "start_method": {"forkserver": {"preload_modules": list(_FORKED)}},
+                "max_concurrent": _PROCESSES,
+            }
         )
     if choice == "celery":
         from leaseup_dagster.many_machines.executor import celery_executor  # noqa: PLC0415

@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from dagster import DagsterInstance, DagsterRunStatus, OpExecutionContext
 from dagster._core.errors import DagsterExecutionInterruptedError
-from sqlalchemy.exc import DBAPIError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WAKE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
+_GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
 
 def in_flight(
@@ -83,23 +83,19 @@ def stopping_with_its_run(
     """
     left = threading.Event()
 
-    def on() -> bool:
-        run = instance.get_run_by_id(run_id)
-        return run is not None and run.status in (
-            DagsterRunStatus.STARTING,
-            DagsterRunStatus.STARTED,
-        )
+    def look() -> None:
+        # A storage that cannot be asked, in whatever words it says so, is no reason to stop: the
+        # step itself will notice.
+        with suppress(Exception):
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.status not in _GOING_ON:
+                stop.set()
 
     def watch() -> None:
-        while not left.wait(_LOOK_SECONDS):
-            # A storage that cannot be asked is no reason to stop: the step itself will notice.
-            with suppress(DBAPIError):
-                if not on():
-                    stop.set()
-                    return
+        while not (left.wait(_LOOK_SECONDS) or stop.is_set()):
+            look()
 
-    if not on():
-        stop.set()
+    look()
     watcher = threading.Thread(target=watch, name="stopping-with-its-run", daemon=True)
     watcher.start()
     try:

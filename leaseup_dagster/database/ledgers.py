@@ -97,6 +97,7 @@ request_quota = Table(
     Column("next_at", Double, nullable=False),
     # What Paystack has told; NULL: nothing yet.
     Column("requests_per_minute", Integer),
+    Column("told_at", DateTime(timezone=True)),
 )
 
 reminder_ledger = Table(

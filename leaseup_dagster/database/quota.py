@@ -5,12 +5,22 @@ long to wait for it. Even pacing keeps any window of a minute below the limit, f
 What the provider says of its limit is remembered for all, and followed from the next slot on.
 """
 
+import time
+
 from sqlalchemy import Engine, text
+
+_REMEMBERED_SECONDS = 600.0
+"""How long one that is told with every answer is not written down again."""
 
 PACE = 0.98
 """The part of the limit that is used; the rest is for clocks and networks that are not even."""
 
-_TOLD = "CASE WHEN :follow THEN quota.requests_per_minute END"
+# Only a refusal is sure to tell it, and who keeps below a low one is refused no more: after an hour
+# without a word the usual limit is tried again.
+_TOLD = (
+    "CASE WHEN :follow AND quota.told_at > clock_timestamp() - interval '1 hour'"
+    " THEN quota.requests_per_minute END"
+)
 _INTERVAL = f"coalesce(60 / ({_TOLD} * :pace), :interval)"
 
 _RESERVE = text(
@@ -29,10 +39,10 @@ _RESERVE = text(
 
 _LEARN = text(
     """
-    INSERT INTO leaseup_dagster.request_quota AS quota (endpoint, next_at, requests_per_minute)
-    VALUES (:endpoint, extract(epoch FROM clock_timestamp()), :limit)
-    ON CONFLICT (endpoint) DO UPDATE SET requests_per_minute = :limit
-        WHERE quota.requests_per_minute IS DISTINCT FROM :limit
+    INSERT INTO leaseup_dagster.request_quota AS quota
+        (endpoint, next_at, requests_per_minute, told_at)
+    VALUES (:endpoint, extract(epoch FROM clock_timestamp()), :limit, clock_timestamp())
+    ON CONFLICT (endpoint) DO UPDATE SET requests_per_minute = :limit, told_at = clock_timestamp()
     """
 )
 
@@ -58,7 +68,7 @@ class SharedQuota:
         self._paced = {
             "interval": 60 / (requests_per_minute * PACE), "pace": PACE, "follow": follow
         }  # fmt: skip
-        self._told: dict[str, int] = {}
+        self._told: dict[str, tuple[int, float]] = {}
 
     def reserve(self, endpoint: str) -> float:
         """Take the next slot; the seconds to wait for it, 0 if it is now."""
@@ -67,12 +77,14 @@ class SharedQuota:
         return max(0.0, float(wait))
 
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
-        """The provider has told its limit: for all, and until it tells another one."""
-        if not self._paced["follow"] or self._told.get(endpoint) == requests_per_minute:
+        """The provider has told its limit: for all, for an hour, or until it tells another one."""
+        told, at = self._told.get(endpoint, (0, 0.0))
+        fresh = told == requests_per_minute and time.monotonic() - at < _REMEMBERED_SECONDS
+        if not self._paced["follow"] or fresh:
             return
         with self._engine.connect() as connection:
             connection.execute(_LEARN, {"endpoint": endpoint, "limit": requests_per_minute})
-        self._told[endpoint] = requests_per_minute
+        self._told[endpoint] = requests_per_minute, time.monotonic()
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Nobody calls this endpoint for so many seconds: the provider said so."""

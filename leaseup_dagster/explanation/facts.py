@@ -80,7 +80,9 @@ _INVOICES = f"""
 
 _PAYMENTS = f"""
     WITH {_OF_LEASE}
-    SELECT "invoiceId" AS invoice_id, method::text AS method, "referenceId" AS reference,
+    SELECT "invoiceId" AS invoice_id, method::text AS method,
+           -- what a person typed for cash may be a name
+           CASE WHEN method::text = 'PAYSTACK' THEN "referenceId" END AS reference,
            CASE WHEN "amountPaid" BETWEEN -1e9 AND 1e9
                 THEN round("amountPaid"::numeric * 100)::bigint END AS cents,
            "createdAt" AT TIME ZONE 'UTC' AS at

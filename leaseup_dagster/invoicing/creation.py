@@ -112,9 +112,18 @@ class InvoiceCreation:
             return self._adopt(attempt, found)
         if attempt.settles_in > 0:
             return Outcome(attempt.key, Kind.UNANSWERED, "not found at Paystack, and too recent")
-        return self._mark_and_send(
+        outcome = self._mark_and_send(
             attempt.key, lambda connection: ledger.claim_again(connection, attempt)
         )
+        return self._without_customer(attempt) if outcome.kind is Kind.TAKEN else outcome
+
+    def _without_customer(self, attempt: Unanswered) -> Outcome:
+        """What nobody else has taken could not be marked because its tenant lost its customer."""
+        with self._commit_each() as connection:
+            given_up = ledger.give_up(connection, attempt)
+        if not given_up:
+            return Outcome(attempt.key, Kind.TAKEN)
+        return Outcome(attempt.key, Kind.REFUSED, "No Paystack customer ID found for its tenant")
 
     def _send(self, claimed: Claim, send_before: float) -> PaymentRequest | Outcome:
         """The payment request, or what became of the attempt, which the ledger has by then."""

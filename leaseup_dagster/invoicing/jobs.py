@@ -103,7 +103,7 @@ def invoicing_at_seven(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 REST = timedelta(hours=1)
-"""How long what a failed run left is left alone: its failure was told, and may need a person."""
+"""How long what a run left that billed nothing is left alone: it may need a person."""
 
 _AT_WORK = [
     dg.DagsterRunStatus.QUEUED,
@@ -119,8 +119,8 @@ _AT_WORK = [
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Goes on when check_upcoming_invoices had no time for all: launches it again until"
-    " nothing planned is left, at once after a run that succeeded and an hour after one that"
-    " failed. What a person stopped is left for the next morning.",
+    " nothing planned is left, at once after a run that billed something and an hour after one that"
+    " did not. What a person stopped is left for the next morning.",
 )
 def planned_invoices_left(
     context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
@@ -141,11 +141,12 @@ def look_for_leftovers(
         return dg.SkipReason(f"Run {run.run_id} is at work")
     if run.status is dg.DagsterRunStatus.CANCELED:
         return dg.SkipReason(f"Run {run.run_id} was stopped by a person: the next morning goes on")
-    if run.status is dg.DagsterRunStatus.FAILURE and now < ended_at + REST:
-        return dg.SkipReason(f"Run {run.run_id} failed; what it left is tried an hour after it")
     with engine.connect() as connection:
         left = standing.count_open(connection)
-    if not left:
-        return dg.SkipReason("Nothing planned is left")
+        if not left:
+            return dg.SkipReason("Nothing planned is left")
+        if now < ended_at + REST and not standing.has_billed(connection, run.run_id):
+            why = f"Run {run.run_id} billed nothing; what it left is tried an hour after it"
+            return dg.SkipReason(why)
     context.log.info(f"Run {run.run_id} left {left} planned invoices")
     return dg.RunRequest(run_key=f"after-{run.run_id}", tags={"leaseup/continues": run.run_id})

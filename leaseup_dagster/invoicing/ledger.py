@@ -108,6 +108,27 @@ def claim_again(connection: Connection, attempt: Unanswered) -> Claim | None:
     )
 
 
+def give_up(connection: Connection, attempt: Unanswered) -> bool:
+    """Refuse a settled row that is not at Paystack, and whose tenant has no customer to send it to
+    any more; whether it was one."""
+    given_up = update(ledger).where(
+        _is(attempt.key),
+        ledger.c.state == "requesting",
+        ledger.c.attempted_at == attempt.attempted_at,
+    )
+    with_customer = select(tenant.c.id).where(
+        tenant.c.id == ledger.c.tenant_id, tenant.c.paystackCustomerId.is_not(None)
+    )
+    done = connection.execute(
+        given_up.where(~with_customer.exists()).values(
+            state="refused",
+            error=literal("No Paystack customer ID found for tenant ") + ledger.c.tenant_id,
+            updated_at=func.now(),
+        )
+    )
+    return done.rowcount > 0
+
+
 def release(connection: Connection, claimed: Claim, why: str) -> None:
     """Back to planned: certainly nothing of this attempt reached Paystack."""
     connection.execute(_while_claimed(claimed).values(state="planned", error=why))

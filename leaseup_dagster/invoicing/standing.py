@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, func, literal, select, tuple_
 
 from leaseup_dagster.database.leaseup import invoice
+from leaseup_dagster.database.ledgers import invoice_history as history
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
 
@@ -77,6 +78,16 @@ def count_open(connection: Connection) -> int:
     """Months that are planned or unanswered: what a run leaves to the next."""
     still = select(func.count()).where(ledger.c.state.in_(("planned", "requesting")))
     return connection.execute(still).scalar_one()
+
+
+def has_billed(connection: Connection, run_id: str) -> bool:
+    """Whether this run has recorded an invoice."""
+    billed = select(history.c.id).where(
+        history.c.due_date > func.current_date() - 400,  # the index begins with it
+        history.c.to_state == "invoiced",
+        history.c.run_id == run_id,
+    )
+    return bool(connection.execute(select(billed.exists())).scalar())
 
 
 def invoice_of_request(connection: Connection, request_code: str) -> str | None:

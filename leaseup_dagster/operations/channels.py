@@ -16,10 +16,18 @@ VALID_SECONDS = 6 * 3600
 
 @dataclass(frozen=True)
 class Channel:
-    """`name` may be shown. `tell` returns why an alert did not get through, or None."""
+    """`name` may be shown. `tell` returns why an alert did not get through, or None.
+
+    `wrong` names the setting for which nothing can get through.
+    """
 
     name: str
     tell: Callable[[Alert], str | None]
+    wrong: str = ""
+
+    @classmethod
+    def broken(cls, setting: str, why: str) -> "Channel":
+        return cls(setting, lambda _: why, wrong=f"{setting}: {why}")
 
 
 def tell_all(channels: Sequence[Channel], alert: Alert) -> dict[str, str | None]:
@@ -33,7 +41,7 @@ def tell_all(channels: Sequence[Channel], alert: Alert) -> dict[str, str | None]
 def channels(settings: AlertSettings) -> list[Channel]:
     """Where these settings send alerts: nowhere, if they name nobody.
 
-    Raises SettingsError that names the variable when a number or an address is wrong.
+    A wrong number or address, or a provider without its key, silences no other.
     """
     return [*_text_messages(settings), *_services(settings)]
 
@@ -44,9 +52,13 @@ def _text_messages(settings: AlertSettings) -> list[Channel]:
     # Loaded here: who only mails needs no table of the world's phone numbers.
     from leaseup_dagster.sms.phone_numbers import PhoneProblem, mask, to_e164  # noqa: PLC0415
 
-    sms = load(SmsSettings)
+    try:
+        sms = load(SmsSettings)
+    except SettingsError as error:
+        return [Channel.broken("ALERT_SMS_NUMBERS", str(error))]
     if missing := sms.missing():
-        raise SettingsError(f"ALERT_SMS_NUMBERS: SMS configuration missing: {', '.join(missing)}")
+        why = f"SMS configuration missing: {', '.join(missing)}"
+        return [Channel.broken("ALERT_SMS_NUMBERS", why)]
     sender = sender_of(sms)
 
     def to(number: str) -> Callable[[Alert], str | None]:
@@ -60,9 +72,11 @@ def _text_messages(settings: AlertSettings) -> list[Channel]:
     found = []
     for position, typed in enumerate(settings.numbers, start=1):
         number = to_e164(typed)
-        if isinstance(number, PhoneProblem):
-            raise SettingsError(f"ALERT_SMS_NUMBERS: number {position}: {number.value}")
-        found.append(Channel(f"text to {mask(number)}", to(number)))
+        found.append(
+            Channel.broken("ALERT_SMS_NUMBERS", f"number {position}: {number.value}")
+            if isinstance(number, PhoneProblem)
+            else Channel(f"text to {mask(number)}", to(number))
+        )
     return found
 
 
@@ -74,16 +88,19 @@ def _services(settings: AlertSettings) -> list[Channel]:
 
     # What it logs quotes addresses, which hold tokens.
     logging.getLogger("apprise").disabled = True
-    known = Apprise()
-    if not known.add(addresses):
-        raise SettingsError(
-            "ALERT_URLS: has an address that Apprise does not know, such as"
-            " slack://… or mailto://…; separate several by blanks"
+    found = []
+    for position, address in enumerate(addresses.split(), start=1):
+        service = Apprise.instantiate(address)
+        found.append(
+            Channel(f"{service.service_name} {position}", _over(service))
+            if service
+            else Channel.broken(
+                "ALERT_URLS",
+                f"Apprise does not know address {position}; it is written like slack://… or"
+                " mailto://…, several are separated by blanks",
+            )
         )
-    return [
-        Channel(f"{service.service_name} {number}", _over(service))
-        for number, service in enumerate(known, start=1)
-    ]
+    return found
 
 
 def _over(service: "object") -> Callable[[Alert], str | None]:

@@ -11,13 +11,17 @@ from leaseup_dagster.operations.alert import Alert
 
 _INVOICES = text(
     """
-    SELECT count(*) FILTER (WHERE state = 'invoiced' AND updated_at >= :since) AS billed,
-           coalesce(sum(amount_cents) FILTER
-               (WHERE state = 'invoiced' AND updated_at >= :since), 0) AS cents,
+    SELECT count(*) FILTER (WHERE new) AS billed,
+           coalesce(sum(amount_cents) FILTER (WHERE new), 0) AS cents,
            count(*) FILTER (WHERE state = 'refused') AS refused,
            count(*) FILTER (WHERE state IN ('planned', 'requesting')) AS waiting,
            count(*) FILTER (WHERE state = 'cancelling') AS cancelling
-    FROM leaseup_dagster.invoice_ledger
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    CROSS JOIN LATERAL (SELECT state = 'invoiced' AND updated_at >= :since AND EXISTS (
+        SELECT FROM leaseup_dagster.invoice_history AS history
+        WHERE history.due_date = ledger.due_date AND history.lease_id = ledger.lease_id
+          AND from_state = 'requesting' AND to_state = 'invoiced' AND at >= :since
+    ) AS new) AS of_the_day
     """
 )
 _TEXTS = text(

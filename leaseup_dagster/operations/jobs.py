@@ -1,6 +1,8 @@
 """What goes by itself for the operators: the alerts, the digest, and what is forgotten."""
 
-from datetime import datetime, timezone
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from logging import Logger
 
 import dagster as dg
 
@@ -12,6 +14,11 @@ from leaseup_dagster.retries import RUN_TAGS
 from leaseup_dagster.settings import AlertSettings, load
 
 _WILL_RETRY = "dagster/will_retry"
+_LAUNCHED_BY_SENSOR = "dagster/sensor_name"
+_TOLD = "leaseup/told"
+
+SAME_AGAIN = timedelta(hours=6)
+"""How long a failing job that sensors launch again and again is told of once."""
 
 
 @dg.run_failure_sensor(
@@ -20,7 +27,8 @@ _WILL_RETRY = "dagster/will_retry"
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the operators (ALERT_SMS_NUMBERS, ALERT_URLS) of each run that failed: job,"
-    " run, reason and a link. A run that is started again by itself is told of when that fails.",
+    " run, reason and a link. A run that is started again by itself is told of when that fails;"
+    " a job that sensors launch again and again is told of once in six hours.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     run = context.dagster_run
@@ -31,10 +39,40 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     if record.tags.get(_WILL_RETRY) == "true":
         context.log.info(f"Run {run.run_id} of {run.job_name} failed and is started again")
         return
+    if _LAUNCHED_BY_SENSOR in record.tags and _told_lately(context.instance, run.job_name):
+        context.log.info(
+            f"Run {run.run_id} of {run.job_name} failed, as one before it that was told"
+        )
+        return
+    _tell_failure(context.instance, run, _reasons(context), context.log)
+
+
+def _tell_failure(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, reasons: list[str], log: Logger
+) -> None:
+    """And remember on the run that it was told, or that nobody could be."""
     ui_url = load(AlertSettings).ui_url
-    tell_operators(
-        alert.failed_run(run.job_name, run.run_id, _reasons(context), ui_url), context.log
+    try:
+        tell_operators(alert.failed_run(run.job_name, run.run_id, reasons, ui_url), log)
+    except dg.Failure:
+        instance.add_run_tags(run.run_id, {_TOLD: "not yet"})
+        raise
+    instance.add_run_tags(run.run_id, {_TOLD: "yes"})
+
+
+def _told_lately(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a failure of this job was told within hours, and none of its runs succeeded since."""
+    lately = datetime.now(tz=timezone.utc) - SAME_AGAIN
+    told = dg.RunsFilter(job_name=job, tags={_TOLD: "yes"}, updated_after=lately)
+    records = instance.get_run_records(told, limit=1)
+    if not records:
+        return False
+    better = dg.RunsFilter(
+        job_name=job,
+        statuses=[dg.DagsterRunStatus.SUCCESS],
+        updated_after=records[0].update_timestamp,
     )
+    return not instance.get_run_records(better, limit=1)
 
 
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
@@ -57,6 +95,7 @@ def morning_run_missing(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipReason:
     """What the sensor does at `now`."""
+    _tell_what_was_not_told(context)
     settings, kept = load(AlertSettings), silence.watch(context.cursor, now)
     last = _last_success(context.instance)
     if not silence.is_to_be_told(kept, last, now, settings.silence_hours):
@@ -74,6 +113,15 @@ def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.S
     )  # fmt: skip
     context.update_cursor(silence.Watch(kept.since, told_at=now).as_cursor())
     return dg.SkipReason("The operators were told that the morning's run is missing")
+
+
+def _tell_what_was_not_told(context: dg.SensorEvaluationContext) -> None:
+    """Failures of which nobody could be told when they happened: the outage often hides both."""
+    untold = dg.RunsFilter(tags={_TOLD: "not yet"})
+    for run in context.instance.get_runs(untold, limit=3):
+        with suppress(dg.Failure):
+            late = ["this could not be told when it happened; the run says why it failed"]
+            _tell_failure(context.instance, run, late, context.log)
 
 
 def _last_success(instance: dg.DagsterInstance) -> datetime | None:

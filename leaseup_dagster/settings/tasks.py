@@ -54,7 +54,7 @@ class ExecutorSettings(Group):
     task_executor: Literal["in_process", "multiprocess", "celery", "k8s"] = "in_process"
     celery_broker_url: SecretStr | None = None
     celery_result_backend: SecretStr | None = None
-    celery_lost_after_seconds: int = Field(90, ge=1)
+    celery_lost_after_seconds: int = Field(270, ge=1)
 
     @property
     def many_machines(self) -> bool:

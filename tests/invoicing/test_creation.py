@@ -251,6 +251,25 @@ def test_what_never_arrived_is_sent_again_once_settled(
     assert (len(paystack.payment_requests), stands().state) == (1, "invoiced")
 
 
+def test_what_never_arrived_for_a_tenant_without_a_customer_is_refused(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+    stands: Callable[[], InvoiceResult],
+) -> None:
+    """It would be looked for by every run, for ever, and no run would fail."""
+    paystack.faults.on_create(Fault.drop_before_accepting())
+    creation.bill(planned)
+    attempt = found_unanswered(settled=True)
+    connection.execute(text('UPDATE tenant SET "paystackCustomerId" = NULL'))
+
+    assert creation.bill(attempt).kind is Kind.REFUSED
+    assert stands().state == "refused"
+    assert "No Paystack customer ID found" in str(stands().error)
+
+
 def test_a_look_that_fails_decides_nothing(
     paystack: PaystackStandIn,
     creation: InvoiceCreation,

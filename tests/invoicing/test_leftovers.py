@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.invoicing.jobs import REST, check_upcoming_invoices, look_for_leftovers
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import Run
 
@@ -55,6 +56,7 @@ def test_what_a_run_had_no_time_for_is_billed_by_the_next(
     tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object],
     paystack: PaystackStandIn,
 ) -> None:  # fmt: skip
+    due_lease()
     assert run(CHECK).success
     due_lease()
     plan()
@@ -64,7 +66,7 @@ def test_what_a_run_had_no_time_for_is_billed_by_the_next(
     assert isinstance(asked, dg.RunRequest)
     assert asked.run_key == f"after-{next(iter(asked.tags.values()))}"
     assert run(CHECK).success
-    assert len(paystack.payment_requests) == 1
+    assert len(paystack.payment_requests) == 2
     assert tick() == dg.SkipReason("Nothing planned is left")
 
 
@@ -72,6 +74,7 @@ def test_each_run_is_followed_once(
     tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object]
 ) -> None:
     """Dagster starts no second run with the same key."""
+    due_lease()
     assert run(CHECK).success
     due_lease()
     plan()
@@ -92,6 +95,34 @@ def test_what_a_failed_run_left_rests_for_an_hour(
 
     assert isinstance(tick(), dg.SkipReason)
     assert isinstance(tick(REST - timedelta(minutes=1)), dg.SkipReason)
+    assert isinstance(tick(REST + timedelta(minutes=1)), dg.RunRequest)
+
+
+def test_a_run_that_failed_for_one_and_billed_others_is_followed_at_once(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object],
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    due_lease()
+    due_lease()
+    paystack.faults.on_create(Fault.refuse(400, "no"))
+    assert not run(CHECK).success
+    due_lease()
+    plan()
+
+    assert isinstance(tick(), dg.RunRequest)
+
+
+def test_a_run_that_succeeds_and_bills_nothing_is_not_followed_at_once(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object]
+) -> None:
+    """Else it would be launched for ever, and nobody told."""
+    due_lease()
+    assert run(CHECK).success
+    assert run(CHECK).success
+    due_lease()
+    plan()
+
+    assert isinstance(tick(), dg.SkipReason)
     assert isinstance(tick(REST + timedelta(minutes=1)), dg.RunRequest)
 
 

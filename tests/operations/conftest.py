@@ -41,6 +41,13 @@ class Inbox:
 
 
 @pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Of this test alone: what was told is remembered on the runs."""
+    with dg.DagsterInstance.ephemeral() as own:
+        yield own
+
+
+@pytest.fixture
 def inbox() -> Iterator[Inbox]:
     made = Inbox()
     yield made

@@ -1,11 +1,15 @@
 """Each failed run is told once, over every channel that there is; nothing private goes along."""
 
+from datetime import datetime, timezone
+
 import dagster as dg
 import pytest
 
+from leaseup_dagster.operations.channels import channels
+from leaseup_dagster.operations.jobs import look_for_silence
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import SEND, TwilioStandIn
-from leaseup_dagster.settings import SettingsError
+from leaseup_dagster.settings import AlertSettings, load
 from tests.conftest import Run
 from tests.operations.conftest import PHONE, Failed, Inbox
 
@@ -90,23 +94,64 @@ def test_without_operators_the_failure_stays_in_the_ui(
     assert inbox.messages == []
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "said"),
-    [
-        ("ALERT_SMS_NUMBERS", "+27821234567, 12", "ALERT_SMS_NUMBERS: number 2: not a phone"),
-        ("ALERT_URLS", "canary://nobody", "ALERT_URLS: has an address that Apprise does not know"),
-        ("SMS_API_SECRET", "", "ALERT_SMS_NUMBERS: SMS configuration missing: SMS_API_SECRET"),
-    ],
-)
+def test_what_a_sensor_launches_again_and_again_is_told_of_once(
+    run: Run, operators: pytest.MonkeyPatch, told_of_failure: Failed, instance: dg.DagsterInstance,
+    inbox: Inbox,
+) -> None:  # fmt: skip
+    for _ in range(3):
+        result = run("cancel_invoice", WRONG)
+        instance.add_run_tags(result.run_id, {"dagster/sensor_name": "some_sensor"})
+        told_of_failure(result, instance)
+
+    assert len(inbox.messages) == 1
+
+
+def test_what_could_not_be_told_is_told_later(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    twilio: TwilioStandIn, inbox: Inbox,
+) -> None:  # fmt: skip
+    twilio.faults.on(SEND, Fault.status(503), times=2)
+    inbox.status = 500
+    with pytest.raises(dg.Failure):
+        told_of_failure(failed, instance)
+    inbox.messages.clear()
+    inbox.status = 200
+
+    for _ in range(2):
+        context = dg.build_sensor_context(instance=instance)
+        look_for_silence(context, datetime.now(tz=timezone.utc))
+
+    assert [failed.run_id in message["message"] for message in inbox.messages] == [True]
+
+
+WRONG_SETTINGS = [
+    ("ALERT_SMS_NUMBERS", "+27821234567, 12", "ALERT_SMS_NUMBERS: number 2: not a phone"),
+    ("ALERT_URLS", "canary://nobody", "ALERT_URLS: Apprise does not know address 1"),
+    ("SMS_API_SECRET", "", "ALERT_SMS_NUMBERS: SMS configuration missing: SMS_API_SECRET"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), WRONG_SETTINGS)
 def test_a_wrong_setting_is_named_and_never_quoted(
     operators: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
-    from leaseup_dagster.operations.channels import channels
-    from leaseup_dagster.settings import AlertSettings, load
-
     operators.setenv(variable, value)
 
-    with pytest.raises(SettingsError, match=said) as raised:
-        channels(load(AlertSettings))
-    assert "canary" not in str(raised.value)
-    assert "82123" not in str(raised.value)
+    (wrong,) = [channel.wrong for channel in channels(load(AlertSettings)) if channel.wrong]
+
+    assert wrong.startswith(said)
+    assert "canary" not in wrong
+    assert "82123" not in wrong
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), WRONG_SETTINGS)
+def test_a_wrong_setting_silences_no_other_channel(
+    failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
+    operators: pytest.MonkeyPatch, twilio: TwilioStandIn, inbox: Inbox, variable: str, value: str,
+    said: str,
+) -> None:  # fmt: skip
+    operators.setenv(variable, value)
+
+    told_of_failure(failed, instance)
+
+    assert len(inbox.messages) + len(twilio.texts_to(PHONE)) >= 1

@@ -27,19 +27,14 @@ class Ticks:
         self._cursor = context.cursor
 
 
-@pytest.fixture
-def own_instance() -> dg.DagsterInstance:
-    return dg.DagsterInstance.ephemeral()
-
-
 def texts(twilio: TwilioStandIn) -> int:
     return len(twilio.texts_to(PHONE))
 
 
 def test_a_run_that_never_came_is_told_after_26_hours_and_once_a_day(
-    operators: object, twilio: TwilioStandIn, own_instance: dg.DagsterInstance
+    operators: object, twilio: TwilioStandIn, instance: dg.DagsterInstance
 ) -> None:
-    tick = Ticks(own_instance)
+    tick = Ticks(instance)
 
     for hours, told in [(0, 0), (25.9, 0), (26.1, 1), (27, 1), (50, 1), (50.2, 2)]:
         tick(hours)
@@ -62,14 +57,14 @@ def test_a_success_ends_the_silence(
 
 
 def test_runs_that_fail_are_no_success(
-    operators: pytest.MonkeyPatch, twilio: TwilioStandIn, own_instance: dg.DagsterInstance
+    operators: pytest.MonkeyPatch, twilio: TwilioStandIn, instance: dg.DagsterInstance
 ) -> None:
     from leaseup_dagster.definitions import defs
 
     operators.setenv("PAYSTACK_SECRET_KEY", "no key")
-    tick = Ticks(own_instance)
+    tick = Ticks(instance)
     tick(-1)
-    defs.resolve_job_def(CHECK).execute_in_process(instance=own_instance, raise_on_error=False)
+    defs.resolve_job_def(CHECK).execute_in_process(instance=instance, raise_on_error=False)
 
     tick(27)
 
