@@ -7,7 +7,7 @@ MINUTES ?= 20
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo dev test bench soak clean
+.PHONY: install demo dev test browser bench soak clean
 
 install: $(INSTALLED)
 
@@ -31,6 +31,11 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3
+
+# What a person does in the UI, in Debian's Chromium; each screen is left in browser/screenshots.
+browser: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(BIN)/pytest browser -p no:xdist
 
 bench: install
 	$(BIN)/python -m bench

@@ -101,6 +101,8 @@ def _columns(rows: Iterable[Sequence[str | int]]) -> list[str]:
 def _would(verdict: Verdict) -> str:
     if verdict.reason is None:
         return f"to be billed, {_rands(verdict.amount_cents)}"
+    if verdict.reason == SkipReason.ALREADY_INVOICED:
+        return f"nothing to bill, {verdict.reason}"
     return f"not billed, {verdict.reason}"
 
 

@@ -152,7 +152,7 @@ def _chosen(connection: Connection, config: CancelConfig) -> Chosen:
 
 
 def _unconfirmed(config: CancelConfig, chosen: Chosen) -> str | None:
-    if config.confirm:
+    if config.confirm or not chosen.invoices:  # then the report says why there are none
         return None
     named = ", ".join(invoice.invoice_id for invoice in chosen.invoices[:_NAMED]) or "none"
     return (
