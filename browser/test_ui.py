@@ -3,6 +3,8 @@
 Each screen is left as a picture in `browser/screenshots`.
 """
 
+from datetime import timedelta
+
 from playwright.sync_api import expect
 
 from browser.conftest import LOCATION, Ui
@@ -88,13 +90,14 @@ def test_a_schedule_is_switched_off_and_on(ui: Ui) -> None:
 
 
 def test_a_failed_run_is_told_and_goes_on_from_its_failure(ui: Ui, world: World) -> None:
-    """Paystack does not know the key; a person puts it right, and presses one button."""
-    as_of = resolve_as_of("").replace(day=28).isoformat()
-    keys = world.paystack.habits.keys
-    world.paystack.habits.keys = {"sk_test_another"}
-    run_id = launch(ui, as_of)
+    """The ledger cannot be written; a person puts it right, and presses one button."""
+    broken = "ALTER TABLE leaseup_dagster.invoice_ledger {} CONSTRAINT broken"
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql(f"{broken.format('ADD')} CHECK (state <> 'planned') NOT VALID")
+    run_id = launch(ui, (resolve_as_of("") + timedelta(days=3)).isoformat())
     assert ended(ui, run_id) == "FAILURE"
-    world.paystack.habits.keys = keys
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql(broken.format("DROP"))
 
     page = ui.open(f"/runs/{run_id}")
     expect(page.get_by_text("Errored (1)")).to_be_visible()

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from logging import Logger
 
 import dagster as dg
+from dagster._core.events import JobFailureData
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
@@ -77,9 +78,14 @@ def _told_lately(instance: dg.DagsterInstance, job: str) -> bool:
 
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     errors = [event.step_failure_data.error for event in context.get_step_failure_events()]
-    return [(error.cause or error).message for error in errors if error] or (
-        [context.failure_event.message] if context.failure_event.message else []
-    )
+    if errors:
+        return [(error.cause or error).message for error in errors if error]
+    # It never came to a step: a setting is wrong, or the database is away.
+    data = context.failure_event.event_specific_data
+    error = data.error if isinstance(data, JobFailureData) else None
+    while error and error.cause:
+        error = error.cause
+    return [error.message] if error else [context.failure_event.message or "no reason was given"]
 
 
 @dg.sensor(

@@ -36,6 +36,17 @@ def test_every_channel_gets_job_run_reason_and_link(
         assert f"https://dagster.example.com/runs/{failed.run_id}" in said
 
 
+def test_a_setting_that_is_wrong_is_named(
+    run: Run, operators: pytest.MonkeyPatch, told_of_failure: Failed, instance: dg.DagsterInstance,
+    inbox: Inbox,
+) -> None:  # fmt: skip
+    operators.delenv("DATABASE_URL")
+
+    told_of_failure(run("check_upcoming_invoices"), instance)
+
+    assert "DATABASE_URL environment variable is required" in inbox.messages[0]["message"]
+
+
 def test_a_run_that_dagster_starts_again_is_not_told(
     failed: dg.ExecuteInProcessResult, told_of_failure: Failed, instance: dg.DagsterInstance,
     twilio: TwilioStandIn, inbox: Inbox,
