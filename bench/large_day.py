@@ -7,7 +7,9 @@ is deployed. Paystack answers at once, so that the product is what is measured.
 """
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import psutil
 from sqlalchemy import create_engine, make_url, text
@@ -43,7 +45,10 @@ def _a_day(world: World, invoices: int) -> None:
         portfolio.lay_out(connection, invoices, customer.customer_code)
     workspace = world.folder / "workspace.yaml"
     workspace.write_text(_WORKSPACE)
-    daemon = world.children.start(["dagster-daemon", "run", "-w", str(workspace)], world.log)
+    daemon = world.children.start(
+        [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace)],
+        world.log,
+    )
     before, began = _storage_bytes(world), time.perf_counter()
     first = world.dagster(
         "job", "execute", "-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices"

@@ -36,12 +36,12 @@ def _use(processes: int, seconds: float) -> tuple[float, int]:
     with (
         tempfile.TemporaryDirectory(prefix="leaseup-bench-") as folder,
         embedded_postgres(Path(folder) / "data") as server,
-        PaystackStandIn(latency_seconds=0.1) as paystack,
+        PaystackStandIn() as paystack,
     ):
         server.create_leaseup("leaseup")
         open_engine(server.url("leaseup"), connections=1).dispose()
         customer = paystack.add_customer("tenant@example.com").customer_code
-        paystack.habits.rate_limit = LIMIT
+        paystack.habits.rate_limit, paystack.habits.latency_seconds = LIMIT, 0.1
         context = multiprocessing.get_context("spawn")
         refused, start = context.Value("i", 0), context.Barrier(processes + 1)
         arguments = (server.url("leaseup"), paystack.url, customer, seconds, refused, start)
