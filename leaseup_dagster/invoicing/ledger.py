@@ -62,6 +62,13 @@ def reopen_cancelled(connection: Connection, key: LedgerKey) -> None:
     connection.execute(_REOPEN, {"lease_id": key.lease_id, "due_date": key.due_date})
 
 
+_NO_CUSTOMER = {
+    "state": "refused",
+    "error": literal("No Paystack customer ID found for tenant ") + ledger.c.tenant_id,
+    "updated_at": func.now(),
+}
+
+
 def refuse_without_customer(connection: Connection, keys: Sequence[LedgerKey]) -> list[str]:
     """Refuse what is planned for a tenant without a Paystack customer; the tenants' ids."""
     return list(
@@ -73,11 +80,7 @@ def refuse_without_customer(connection: Connection, keys: Sequence[LedgerKey]) -
                 tenant.c.id == ledger.c.tenant_id,
                 tenant.c.paystackCustomerId.is_(None),
             )
-            .values(
-                state="refused",
-                error=literal("No Paystack customer ID found for tenant ") + tenant.c.id,
-                updated_at=func.now(),
-            )
+            .values(_NO_CUSTOMER)
             .returning(tenant.c.id)
         ).scalars()
     )
@@ -98,33 +101,17 @@ def claim(connection: Connection, key: LedgerKey) -> Claim | None:
 
 def claim_again(connection: Connection, attempt: Unanswered) -> Claim | None:
     """Mark a settled row afresh, unless another worker has since."""
-    return _mark(
-        connection,
-        and_(
-            _is(attempt.key),
-            ledger.c.state == "requesting",
-            ledger.c.attempted_at == attempt.attempted_at,
-        ),
-    )
+    return _mark(connection, _still(attempt))
 
 
 def give_up(connection: Connection, attempt: Unanswered) -> bool:
     """Refuse a settled row that is not at Paystack, and whose tenant has no customer to send it to
     any more; whether it was one."""
-    given_up = update(ledger).where(
-        _is(attempt.key),
-        ledger.c.state == "requesting",
-        ledger.c.attempted_at == attempt.attempted_at,
-    )
     with_customer = select(tenant.c.id).where(
         tenant.c.id == ledger.c.tenant_id, tenant.c.paystackCustomerId.is_not(None)
     )
     done = connection.execute(
-        given_up.where(~with_customer.exists()).values(
-            state="refused",
-            error=literal("No Paystack customer ID found for tenant ") + ledger.c.tenant_id,
-            updated_at=func.now(),
-        )
+        update(ledger).where(_still(attempt), ~with_customer.exists()).values(_NO_CUSTOMER)
     )
     return done.rowcount > 0
 
@@ -246,6 +233,15 @@ def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
         description=row.description,
         split_code=row.split_code,
         attempted_at=row.attempted_at,
+    )
+
+
+def _still(attempt: Unanswered) -> ColumnElement[bool]:
+    """The row as it was found: without an answer, and claimed by nobody since."""
+    return and_(
+        _is(attempt.key),
+        ledger.c.state == "requesting",
+        ledger.c.attempted_at == attempt.attempted_at,
     )
 
 
