@@ -20,6 +20,7 @@ from leaseup_dagster.invoicing import ledger, standing
 from leaseup_dagster.invoicing.candidates import bindings, reference_sql, verdicts
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.references import MOST_BILLINGS, billing_of
+from leaseup_dagster.invoicing.shards import is_chosen
 from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.settings import TaskSettings
 
@@ -113,11 +114,16 @@ def expect(
     """
     if not found:
         return set()
-    statement = text(verdicts(_MONTHS_FOUND) + _EXPECT).bindparams(
-        bindparam("landlord_statuses", type_=ARRAY(Text))
+    statement = text(verdicts(_MONTHS_FOUND, is_chosen) + _EXPECT).bindparams(
+        bindparam("landlord_statuses", type_=ARRAY(Text)),
+        bindparam("lease_ids", type_=ARRAY(Text)),
     )
     rows = {request.key: _row(request) for request in reversed(found)}
-    values = bindings(date.max, tasks) | {"days_ahead": 0, "found": json.dumps(list(rows.values()))}
+    values = bindings(date.max, tasks) | {
+        "days_ahead": 0,
+        "found": json.dumps(list(rows.values())),
+        "lease_ids": [key.lease_id for key in rows],
+    }
     return {LedgerKey(*row) for row in connection.execute(statement, values)}
 
 

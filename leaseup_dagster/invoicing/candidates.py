@@ -5,13 +5,13 @@ a look-up per lease would read a whole table for each. The rules and their order
 `reason` below; the values are those of `SkipReason`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.reasons import SkipReason
-from leaseup_dagster.invoicing.shards import WHOLE, Shard
+from leaseup_dagster.invoicing.shards import WHOLE
 from leaseup_dagster.settings import TaskSettings
 
 _SKIPS = ", ".join(f"'{reason.value}'" for reason in SkipReason)
@@ -64,8 +64,11 @@ PLANNED_MONTHS = """
         SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[])))
 """
 
-# One month that a person asked for, in the ledger or not.
-GIVEN_MONTH = "SELECT CAST(:lease_id AS text) AS lease_id, CAST(:due_date AS date) AS due_date"
+# Months that somebody asked for, in the ledger or not.
+GIVEN_MONTHS = """
+    SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[]))
+        AS given (lease_id, due_date)
+"""
 
 _VERDICTS = """
 month AS (SELECT * FROM ({months}) AS of_all WHERE {month_in_shard}),
@@ -181,21 +184,21 @@ verdict AS MATERIALIZED (
 """
 
 
-def verdicts(months: str, shard: Shard = WHOLE) -> str:
+def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
     """The statement's opening: `WITH … verdict AS (…)`, one row for each month of `months` whose
-    lease is of the shard.
+    lease is among those of `has`: the condition on a column that holds a lease's id.
 
     A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
-    `bindings` and `shard.bindings`; the months' own values besides.
+    `bindings`; what `has` and the months bind besides.
     """
     return "WITH " + _VERDICTS.format(
         months=months,
         reference=reference_sql("lease_id", "due_date", "billing"),
-        month_in_shard=shard.has("lease_id"),
-        tenant_in_shard=shard.has('tenant_lease."leaseId"'),
-        row_in_shard=shard.has('"leaseId"'),
-        ours_in_shard=shard.has("ours.lease_id"),
-        ledger_in_shard=shard.has("ledger.lease_id"),
+        month_in_shard=has("lease_id"),
+        tenant_in_shard=has('tenant_lease."leaseId"'),
+        row_in_shard=has('"leaseId"'),
+        ours_in_shard=has("ours.lease_id"),
+        ledger_in_shard=has("ledger.lease_id"),
     )
 
 
@@ -220,7 +223,7 @@ def bindings(
 
 
 def key_arrays(keys: Sequence[LedgerKey]) -> dict[str, Any]:
-    """What `PLANNED_MONTHS` binds."""
+    """What `PLANNED_MONTHS`, `GIVEN_MONTHS` and `is_chosen` bind."""
     return {
         "lease_ids": [key.lease_id for key in keys],
         "due_dates": [key.due_date for key in keys],

@@ -8,19 +8,15 @@ from sqlalchemy.types import Date, Text
 
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing.candidates import bindings, key_arrays, verdicts
+from leaseup_dagster.invoicing.candidates import GIVEN_MONTHS, bindings, key_arrays, verdicts
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.keys import LedgerKey, Verdict
+from leaseup_dagster.invoicing.shards import is_chosen
 from leaseup_dagster.settings import TaskSettings
 
-_GIVEN_MONTHS = """
-    SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[]))
-        AS given (lease_id, due_date)
-"""
-
 _VERDICTS = text(
-    f"{verdicts(_GIVEN_MONTHS)} SELECT due_date, lease_id, reason, amount_cents FROM verdict"
-    " ORDER BY due_date"
+    f"{verdicts(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents"
+    " FROM verdict ORDER BY due_date"
 ).bindparams(
     bindparam("lease_ids", type_=ARRAY(Text)),
     bindparam("due_dates", type_=ARRAY(Date)),

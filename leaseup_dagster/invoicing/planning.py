@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Date, Text
 
 from leaseup_dagster.invoicing.candidates import (
-    GIVEN_MONTH,
+    GIVEN_MONTHS,
     NEXT_MONTHS,
     PASSED_MONTHS,
     PLANNED_MONTHS,
@@ -25,7 +25,7 @@ from leaseup_dagster.invoicing.candidates import (
 )
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
 from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
-from leaseup_dagster.invoicing.shards import LARGE, WHOLE, Shard, shards, side_by_side
+from leaseup_dagster.invoicing.shards import LARGE, Shard, is_chosen, shards, side_by_side
 from leaseup_dagster.settings import TaskSettings
 
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
@@ -137,20 +137,12 @@ def planned(
             yield InvoicePlan.together(plans, LISTED)
 
 
-def plan(
-    connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
-) -> InvoicePlan:
-    """The same in the transaction of one connection, whatever the portfolio's size."""
-    connection.execute(_ONE_PLAN_AT_A_TIME)
-    return _plan(connection, as_of, tasks, bill_from, WHOLE)
-
-
 def _plan(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None, shard: Shard
 ) -> InvoicePlan:
     connection.execute(_ALLOW_LONG)
     connection.execute(_ALLOW_LARGE)
-    statement = _statement(verdicts(_months(bill_from), shard) + _WRITE + _SUMMARY)
+    statement = _statement(verdicts(_months(bill_from), shard.has) + _WRITE + _SUMMARY)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings
     return _summary(connection, statement, values, as_of)
 
@@ -158,7 +150,7 @@ def _plan(
 def preview(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
 ) -> InvoicePlan:
-    """What `plan` would find, writing nothing."""
+    """What `planned` would find, writing nothing."""
     connection.execute(_ALLOW_LONG)
     statement = _statement(verdicts(_months(bill_from)) + _SUMMARY)
     return _summary(connection, statement, _bindings(as_of, tasks, bill_from), as_of)
@@ -168,11 +160,11 @@ def plan_one(
     connection: Connection, key: LedgerKey, as_of: date, tasks: TaskSettings, *, rebill: bool
 ) -> InvoicePlan:
     """Plan one month because a person asked: whatever the window and the automatic switch say."""
-    statement = _statement(verdicts(GIVEN_MONTH) + _WRITE + _SUMMARY)
+    statement = _statement(verdicts(GIVEN_MONTHS, is_chosen) + _WRITE + _SUMMARY)
     connection.execute(_ALLOW_LONG)
     connection.execute(_ONE_PLAN_AT_A_TIME)
     values = bindings(as_of, tasks, by_hand=True, rebill=rebill)
-    values |= {"lease_id": key.lease_id, "due_date": key.due_date}
+    values |= key_arrays([key])
     return replace(_summary(connection, statement, values, as_of), only=key)
 
 
@@ -181,7 +173,7 @@ def plan_again(
 ) -> None:
     """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
     connection.execute(_ALLOW_LONG)
-    statement = _statement(verdicts(PLANNED_MONTHS) + _WRITE + _COUNT)
+    statement = _statement(verdicts(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
     connection.execute(statement, bindings(as_of, tasks) | key_arrays(keys))
 
 

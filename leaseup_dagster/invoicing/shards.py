@@ -59,6 +59,14 @@ class Shard:
 WHOLE = Shard()
 
 
+def is_chosen(column: str) -> str:
+    """The condition that this column's lease is one of those bound as `lease_ids`.
+
+    Few leases need not be joined with the whole portfolio, and an index on the column would serve.
+    """
+    return f"{column} IN (SELECT unnest(CAST(:lease_ids AS text[])))"
+
+
 def side_by_side(
     act: Callable[[Connection, Shard], Result],
     hands: Sequence[Connection],

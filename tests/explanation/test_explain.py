@@ -71,8 +71,9 @@ def bill(engine: Engine, paystack: PaystackStandIn) -> Iterator[Callable[[], Non
         creation = InvoiceCreation(engine, client, 120, send_notification=False)
 
         def run() -> None:
-            with engine.begin() as connection:
-                planning.plan(connection, TODAY, TaskSettings())
+            with planning.planned(engine, TODAY, TaskSettings()):
+                pass
+            with engine.connect() as connection:
                 due = text("SELECT due_date, lease_id FROM leaseup_dagster.invoice_ledger")
                 keys = [LedgerKey(*row) for row in connection.execute(due)]
             for key in keys:

@@ -157,9 +157,8 @@ class Morning:
         step(self._settle, heal)
 
     def _plan(self) -> bool:
-        with self._engine.begin() as connection:
-            planning.plan(connection, self._as_of, self._tasks)
-        return False
+        with planning.planned(self._engine, self._as_of, self._tasks):
+            return False
 
     def _customers(self) -> bool:
         with self._engine.connect() as connection:

@@ -48,8 +48,8 @@ def plan(engine: Engine, tasks: TaskSettings) -> Callable[..., InvoicePlan]:
     """Plans, as of TODAY unless told otherwise."""
 
     def make(as_of: date = TODAY) -> InvoicePlan:
-        with engine.begin() as connection:
-            return planning.plan(connection, as_of, tasks)
+        with planning.planned(engine, as_of, tasks) as plan:
+            return plan
 
     return make
 

@@ -144,8 +144,8 @@ def test_every_due_date_from_the_day_on_is_planned(
     old_lease(start=start)
     bill_from, as_of = date(2026, 9, 30), date(2027, 3, 1)
 
-    with engine.begin() as transaction:
-        plan = planning.plan(transaction, as_of, tasks, bill_from)
+    with planning.planned(engine, as_of, tasks, bill_from) as plan:
+        pass
 
     every = [due_date(start, n) for n in range(12)]
     next_due = next(day for day in every if day >= as_of)
