@@ -26,13 +26,6 @@ Dagster: TypeAlias = "subprocess.Popen[bytes]"
 _OPERATOR = "+27821110000"
 """Who is texted when a run fails."""
 
-_WORKSPACE = """\
-load_from:
-  - python_module:
-      module_name: leaseup_dagster.definitions
-      location_name: leaseup_dagster
-"""
-
 _HELP = """
 Dagster's UI      {ui}
 Paystack's books  {paystack}/_sandbox/state
@@ -78,10 +71,8 @@ def serving(port: int, weeks: int) -> Iterator[tuple[World, Dagster, str]]:
         lay_out(world, today)
         for week in range(weeks, 0, -1):
             _a_day(world, today - timedelta(weeks=week))
-        workspace = world.folder / "workspace.yaml"
-        workspace.write_text(_WORKSPACE)
         print("Starting Dagster …", flush=True)
-        where = ("-w", str(workspace), "-h", "127.0.0.1", "-p", str(port))
+        where = ("-w", str(world.workspace), "-h", "127.0.0.1", "-p", str(port))
         dagster = world.dagster("dev", *where)
         if world.children.wait(dagster, until=lambda: _answers(ui)) is not None:
             raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")

@@ -39,6 +39,13 @@ storage: {postgres: {postgres_url: {env: DAGSTER_POSTGRES_URL}}}
 telemetry: {enabled: false}
 """
 
+_WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: leaseup_dagster.definitions
+      location_name: leaseup_dagster
+"""
+
 # Everything else of the caller's shell stays outside: a live key must not get in.
 _LET_IN = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "TERM", "LD_LIBRARY_PATH")
 
@@ -62,6 +69,11 @@ class World:
     def working_directory(self) -> Path:
         """Where commands run. Its `.env` is the world's, so they work in any shell from there."""
         return self.folder / "work"
+
+    @property
+    def workspace(self) -> Path:
+        """For Dagster's commands that serve: -w."""
+        return self.folder / "workspace.yaml"
 
     def dagster(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one of Dagster's commands; what it prints goes to `log`."""
@@ -148,5 +160,6 @@ def _furnish(folder: Path, dagster_yaml: Path, variables: Mapping[str, str]) -> 
     work.mkdir()
     known = dagster_yaml.read_text() if dagster_yaml.exists() else _WITHOUT_A_CHECKOUT
     (home / "dagster.yaml").write_text(known)
+    (folder / "workspace.yaml").write_text(_WORKSPACE)
     lines = (f"{name}='{value}'\n" for name, value in variables.items())
     (work / ".env").write_text("".join(lines))
