@@ -37,7 +37,9 @@ browser: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	$(BIN)/pytest browser -p no:xdist
 
+# The table and the plot of docs/performance.md: about three quarters of an hour on a quiet machine.
 bench: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench
 
 # Random histories for so many minutes; prints what was tried, doubled and lost.

@@ -1,16 +1,16 @@
-"""What starting costs beside an empty Dagster project: `python -m bench.cold_start`, some minutes.
+"""What starting costs beside an empty Dagster project.
 
 `dagster job execute` of the morning's job on an empty portfolio beside a job of one empty step, and
 of as many as it has itself; loading the code location beside one with these jobs only. All with the
 same storage, in turn.
 """
 
-import argparse
-import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
+from bench.figures import Figure, at_most, median, tell
 from leaseup_dagster.sandbox.world import World, a_world
 
 OURS, EMPTY = "leaseup_dagster.definitions", "bench.empty"
@@ -24,29 +24,22 @@ _LOAD = (
 )
 
 
-def main(rounds: int = ROUNDS) -> None:
+def figures() -> Iterator[Figure]:
     with a_world() as world:
-        for empty in ("empty", "seven_steps"):
-            _compare(
-                f"dagster job execute, beside {empty}",
-                lambda: _execute(world, OURS, "check_upcoming_invoices"),
-                lambda empty=empty: _execute(world, EMPTY, empty),
-                rounds,
-            )
-        _compare(
-            "loading the code location",
-            lambda: _seconds(world, "-c", _LOAD, OURS),
-            lambda: _seconds(world, "-c", _LOAD, EMPTY),
-            rounds,
-        )
+        execute, load = partial(_execute, world), partial(_seconds, world, "-c", _LOAD)
+        morning = partial(execute, OURS, "check_upcoming_invoices")
+        yield _compared("load the code location", partial(load, OURS), partial(load, EMPTY))
+        for beside, job in (("one empty step", "empty"), ("as many empty steps", "seven_steps")):
+            what = f"dagster job execute of the morning's job, nothing to bill, beside {beside}"
+            yield _compared(what, morning, partial(execute, EMPTY, job))
 
 
-def _compare(what: str, ours: Callable[[], float], empty: Callable[[], float], rounds: int) -> None:
+def _compared(what: str, ours: Callable[[], float], empty: Callable[[], float]) -> Figure:
     ours(), empty()  # the first of each writes bytecode, and makes tables
-    pairs = [(ours(), empty()) for _ in range(rounds)]
-    with_us, without = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(f"{what}: {with_us:.2f} s, empty {without:.2f} s, {ratio:.2f} times")
+    pairs = [(ours(), empty()) for _ in range(ROUNDS)]
+    with_us, without = (median(column) for column in zip(*pairs, strict=True))
+    seen = f"{what} ({with_us:.2f} s and {without:.2f} s)"
+    return at_most(seen, median(a / b for a, b in pairs), 1.25)
 
 
 def _execute(world: World, module: str, job: str) -> float:
@@ -62,6 +55,4 @@ def _seconds(world: World, *arguments: str) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    main(parser.parse_args().rounds)
+    tell(figures())

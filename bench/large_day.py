@@ -1,112 +1,142 @@
-"""A day of very many invoices: the runs that it takes, their memory, and what Dagster keeps of it.
+"""Days of very many invoices: the runs they take, their memory, and what Dagster keeps of them.
 
-    python -m bench.large_day 1000 100000
-
-The first run is launched by hand; `planned_invoices_left` launches the others, in a daemon as it
-is deployed. Paystack answers at once, so that the product is what is measured.
+The first run is launched by hand; each stops when TASK_MAX_DURATION_SECONDS is over, and
+`planned_invoices_left` launches the next one, in a daemon as it is deployed. Paystack answers at
+once, so that the product is what is measured. Draws docs/images/scaling.svg.
 """
 
-import argparse
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
-from bench import portfolio
+from bench import bare, plot, portfolio
+from bench.figures import Figure, at_most, tell
 from leaseup_dagster.sandbox.world import World, a_world
 
-_LEFT = "SELECT count(*) FROM leaseup_dagster.invoice_ledger WHERE state <> 'invoiced'"
-_RUNS = "SELECT count(*) FROM runs WHERE pipeline_name = 'check_upcoming_invoices'"
+SIZES = (1_000, 10_000, 100_000)
+RUN_SECONDS = 90  # of which it takes on new work for 72
+STEPS = 200
+GROWTH = 1.3
+
+_MADE = "SELECT count(*) FROM leaseup_dagster.invoice_ledger WHERE state = 'invoiced'"
+_AT_WORK = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+_RUNS = """
+SELECT count(*), max(end_time - start_time), count(*) FILTER (WHERE status <> 'SUCCESS')
+FROM runs WHERE pipeline_name = 'check_upcoming_invoices'
+"""
 _STEPS = """
 SELECT count(*) FROM event_logs WHERE dagster_event_type = 'STEP_START' GROUP BY run_id
-"""
-_WORKSPACE = """\
-load_from:
-  - python_module:
-      module_name: leaseup_dagster.definitions
-      location_name: leaseup_dagster
 """
 _WAIT_SECONDS = 2.0
 
 
-def main(sizes: "list[int]") -> None:
-    print("invoices    runs   steps   invoices/s   peak RSS   Dagster's storage per invoice")
-    for invoices in sizes:
-        with a_world(TASK_MAX_NEW_INVOICES="10000000") as world:
-            _a_day(world, invoices)
+@dataclass(frozen=True)
+class Day:
+    """What a day of so many invoices took."""
+
+    invoices: int
+    runs: int
+    longest_run: float
+    steps: int
+    seconds: float
+    bare_seconds: float
+    peak_megabytes: float
+    storage_bytes: float
 
 
-def _a_day(world: World, invoices: int) -> None:
-    customer = world.paystack.add_customer("bench@example.com")
-    with world.engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        portfolio.lay_out(connection, invoices, customer.customer_code)
-    workspace = world.folder / "workspace.yaml"
-    workspace.write_text(_WORKSPACE)
+def figures() -> Iterator[Figure]:
+    days = [_a_day(invoices) for invoices in SIZES]
+    for day in days:
+        yield Figure(
+            f"{day.invoices:,} invoices, Paystack answering at once",
+            f"{day.runs} runs of {day.steps} steps and {day.longest_run:.0f} s at most,"
+            f" {day.seconds:.0f} s together (a bare loop {day.bare_seconds:.0f} s),"
+            f" {day.peak_megabytes:.0f} MB, {day.storage_bytes:.0f} bytes kept by Dagster each",
+        )
+    first, *_, last = days
+    yield at_most("steps of the largest run", max(day.steps for day in days), STEPS)
+    yield at_most("seconds of the longest run", max(day.longest_run for day in days), RUN_SECONDS)
+    what = f"memory of the largest process, {last.invoices:,} invoices beside {first.invoices:,}"
+    yield at_most(what, last.peak_megabytes / first.peak_megabytes, GROWTH)
+    plot.draw(days)
+
+
+def _a_day(invoices: int) -> Day:
+    settings = {
+        "TASK_MAX_NEW_INVOICES": str(invoices),
+        "TASK_MAX_DURATION_SECONDS": str(RUN_SECONDS),
+    }
+    with a_world(**settings) as world:
+        customer = world.paystack.add_customer("bench@example.com")
+        bare_seconds = bare.seconds(world, invoices)
+        portfolio.forget_requests(world.paystack)
+        with world.engine.begin() as connection:
+            portfolio.lay_out(connection, invoices, customer.customer_code)
+        storage = create_engine(make_url(world.engine.url).set(database="dagster"))
+        before, began = _bytes(storage), time.perf_counter()
+        peak = _bill(world, storage, invoices)
+        seconds = time.perf_counter() - began
+        if len(world.paystack.payment_requests) != invoices:
+            raise SystemExit(f"{len(world.paystack.payment_requests)} payment requests")
+        runs, longest_run, unlike = _all(storage, _RUNS)[0]
+        if unlike:
+            raise SystemExit(f"{unlike} runs did not succeed:\n\n{world.log_tail()}")
+        grown = _bytes(storage) - before
+        steps = max(row[0] for row in _all(storage, _STEPS))
+        storage.dispose()
+    return Day(
+        invoices, runs, longest_run, steps, seconds, bare_seconds, peak / 2**20, grown / invoices
+    )
+
+
+def _bill(world: World, storage: Engine, invoices: int) -> int:
+    """Until all is billed; the bytes of the largest process meanwhile."""
     daemon = world.children.start(
-        [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace)],
+        [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(world.workspace)],
         world.log,
     )
-    before, began = _storage_bytes(world), time.perf_counter()
     first = world.dagster(
         "job", "execute", "-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices"
     )
     peak = 0
-    while _left(world) or first.poll() is None:
-        peak = max(peak, _largest_worker())
+    while (
+        first.poll() is None
+        or _all(world.engine, _MADE)[0][0] < invoices
+        or _all(storage, _AT_WORK)[0][0]
+    ):
+        peak = max(peak, _largest_process())
         if daemon.poll() is not None:
             raise SystemExit(world.log_tail())
         time.sleep(_WAIT_SECONDS)
-    seconds = time.perf_counter() - began
-    runs, steps = _runs_and_steps(world)
-    grown = (_storage_bytes(world) - before) / invoices
-    print(
-        f"{invoices:8,} {runs:7} {steps:7} {invoices / seconds:12.1f} {peak / 2**20:7.0f} MB"
-        f" {grown:12.0f} bytes",
-        flush=True,
-    )
+    return peak
 
 
-def _left(world: World) -> int:
-    with world.engine.connect() as connection:
-        planned = connection.execute(text(_LEFT)).scalar_one()
-        if planned:
-            return int(planned)
-        made = "SELECT count(*) = 0 FROM leaseup_dagster.invoice_ledger"
-        return int(connection.execute(text(made)).scalar_one())
-
-
-def _largest_worker() -> int:
-    """Bytes: of all processes below this one, the largest."""
+def _largest_process() -> int:
+    """Bytes: of all Python processes below this one, the largest."""
     largest = 0
     for process in psutil.Process().children(recursive=True):
         try:
-            if "python" in process.name():
+            if "python" in process.name() or "dagster" in process.name():
                 largest = max(largest, process.memory_info().rss)
         except psutil.Error:
             continue
     return largest
 
 
-def _storage_bytes(world: World) -> int:
-    with world.engine.connect() as connection:
-        return int(connection.execute(text("SELECT pg_database_size('dagster')")).scalar_one())
-
-
-def _runs_and_steps(world: World) -> tuple[int, int]:
-    """How many runs there were, and of how many steps the longest had."""
-    url = make_url(world.engine.url).set(database="dagster")
-    engine = create_engine(url)
+def _all(engine: Engine, sql: str) -> Sequence[Any]:
     with engine.connect() as connection:
-        runs = connection.execute(text(_RUNS)).scalar_one()
-        steps = max(connection.execute(text(_STEPS)).scalars(), default=0)
-    engine.dispose()
-    return int(runs), int(steps)
+        return connection.execute(text(sql)).all()
+
+
+def _bytes(storage: Engine) -> int:
+    return int(_all(storage, "SELECT pg_database_size(current_database())")[0][0])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="bench.large_day", description=__doc__)
-    parser.add_argument("sizes", type=int, nargs="*", default=[1_000, 100_000])
-    main(parser.parse_args().sizes)
+    tell(figures())

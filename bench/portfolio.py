@@ -1,8 +1,16 @@
 """Large portfolios, made inside the database."""
 
-from sqlalchemy import Connection, text
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
 
+from sqlalchemy import Connection, Engine, text
+
+from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.sandbox.postgres import embedded_postgres
 
 _ROWS = """
 INSERT INTO "user" (id, name, email, "paystackSplitGroupId", "updatedAt")
@@ -29,15 +37,59 @@ INSERT INTO tenant_lease (id, "tenantId", "leaseId")
     SELECT 'tl-' || n, 'tenant-' || n, 'lease-' || n FROM generate_series(1, :leases) AS n
 """
 
+# One invoice for each month that has passed; the last one of every tenth lease is not paid.
+_HISTORY = """
+INSERT INTO invoice (id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category,
+                     status, "paystackId", "dueDate", "updatedAt")
+    SELECT 'invoice-' || month || '-' || n, 'lease-' || n, 'tenant-' || n,
+           'landlord-' || 1 + n % greatest(1, :leases / 100), 'Rent', 5000 + n % 9000, 'RENT',
+           CAST(CASE WHEN month = 1 AND n % 10 = 0 THEN 'PENDING' ELSE 'PAID' END
+               AS "InvoiceStatus"),
+           'PRQ_' || month || '_' || n, due, now()
+    FROM generate_series(1, :leases) AS n CROSS JOIN generate_series(1, :months) AS month
+    CROSS JOIN LATERAL (SELECT CAST(date '2024-01-01' + n % 600 AS date) AS start) AS lease
+    CROSS JOIN LATERAL (SELECT CAST(start + make_interval(months => CAST(
+        (date_part('year', CAST(:as_of AS date)) - date_part('year', start)) * 12
+        + date_part('month', CAST(:as_of AS date)) - date_part('month', start) - month AS integer
+    )) AS date) AS due) AS month_before
+    WHERE due >= start;
+INSERT INTO transaction (id, "invoiceId", description, "amountPaid", "updatedAt")
+    SELECT 'paid-' || id, id, 'Rent', "dueAmount", now() FROM invoice WHERE status = 'PAID'
+"""
+
+
+@contextmanager
+def a_database(leases: int) -> Iterator[Engine]:
+    """A server of its own with so many leases, and nothing else of the world."""
+    with (
+        tempfile.TemporaryDirectory(prefix="leaseup-bench-") as folder,
+        embedded_postgres(Path(folder) / "data") as server,
+    ):
+        server.create_leaseup("leaseup")
+        engine = open_engine(server.url("leaseup"), connections=2)
+        with engine.begin() as connection:
+            lay_out(connection, leases, "CUS_bench")
+        yield engine
+        engine.dispose()
+
 
 def lay_out(connection: Connection, leases: int, customer: str) -> None:
     """So many active leases with automatic invoicing, none of them billed yet."""
-    for statement in _ROWS.split(";"):
-        values = {"leases": leases, "customer": customer}
-        needed = {name: value for name, value in values.items() if f":{name}" in statement}
-        connection.execute(text(statement), needed)
+    _insert(connection, _ROWS, leases=leases, customer=customer)
     for table in ("user", "property", "unit", "tenant", "lease", "tenant_lease"):
         connection.exec_driver_sql(f'ANALYZE "{table}"')
+
+
+def lay_out_history(connection: Connection, leases: int, months: int, as_of: date) -> None:
+    """Their invoices of so many months before that of `as_of`, nine in ten of the last paid."""
+    _insert(connection, _HISTORY, leases=leases, months=months, as_of=as_of)
+
+
+def _insert(connection: Connection, statements: str, **values: object) -> None:
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    for statement in statements.split(";"):
+        needed = {name: value for name, value in values.items() if f":{name}" in statement}
+        connection.execute(text(statement), needed)
 
 
 def forget_requests(paystack: PaystackStandIn) -> None:

@@ -1,0 +1,54 @@
+"""One line of the table: what was measured, and what is wanted of it."""
+
+import importlib
+import statistics
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`met` is None where nothing is wanted."""
+
+    what: str
+    measured: str
+    wanted: str = ""
+    met: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        return {True: "yes", False: "**no**", None: ""}[self.met]
+
+
+def at_most(what: str, value: float, limit: float, unit: str = "") -> Figure:
+    return Figure(what, f"{value:.2f}{unit}", f"at most {limit:g}{unit}", value <= limit)
+
+
+def at_least(what: str, value: float, limit: float, unit: str = "") -> Figure:
+    return Figure(what, f"{value:.2f}{unit}", f"at least {limit:g}{unit}", value >= limit)
+
+
+def median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def tell(figures: Iterable[Figure]) -> list[Figure]:
+    """Print each as soon as it is known."""
+    told = []
+    for figure in figures:
+        wanted = f"   (wanted: {figure.wanted})" if figure.wanted else ""
+        print(f"  {figure.what}: {figure.measured}{wanted}", flush=True)
+        told.append(figure)
+    return told
+
+
+def measure(module: str) -> list[Figure]:
+    """What a module of this package finds."""
+    return tell(importlib.import_module(module).figures())
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """As it stands in docs/performance.md."""
+    head = "| what | measured | wanted | met |\n| --- | --- | --- | --- |\n"
+    rows = ((*astuple(figure)[:3], figure.verdict) for figure in figures)
+    return head + "\n".join("| " + " | ".join(row) + " |" for row in rows)
