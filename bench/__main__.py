@@ -10,7 +10,16 @@ from concurrent.futures import ProcessPoolExecutor
 
 from bench.figures import Figure, measure, table
 
-MEASUREMENTS = ("ways", "limit", "planning", "reminders", "history", "large_day", "cold_start")
+MEASUREMENTS = (
+    "ways",
+    "limit",
+    "planning",
+    "plans",
+    "reminders",
+    "history",
+    "large_day",
+    "cold_start",
+)
 
 
 def main(names: Sequence[str]) -> None:

@@ -111,9 +111,9 @@ def _bill(world: World, storage: Engine, invoices: int) -> int:
         or _all(storage, _AT_WORK)[0][0]
     ):
         peak = max(peak, _largest_process())
-        if daemon.poll() is not None:
+        look_again_at = time.monotonic() + _WAIT_SECONDS
+        if world.children.wait(daemon, lambda: time.monotonic() > look_again_at) is not None:  # noqa: B023
             raise SystemExit(world.log_tail())
-        time.sleep(_WAIT_SECONDS)
     return peak
 
 

@@ -33,6 +33,8 @@ CREATE INDEX CONCURRENTLY ON transaction ("invoiceId");
 CREATE INDEX CONCURRENTLY ON recurring_billable ("leaseId");
 """
 
+LINE = 160
+_LIST = re.compile(r"'\{[^}]{60,}\}'")
 _EXPLAIN = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) "
 _EXPLAINED = re.compile(r"\s*(WITH|SELECT|UPDATE|INSERT)\b(?!.*pg_advisory)", re.DOTALL)
 _MILLISECONDS = re.compile(r"Execution Time: ([\d.]+) ms")
@@ -179,7 +181,13 @@ def _plans(plan: str, before: Mapping[str, Explained], after: Mapping[str, Expla
 
 
 def _section(title: str, plan: str) -> str:
-    return f"## {title}\n\n```\n{plan}\n```\n"
+    readable = "\n".join(_shortened(line) for line in plan.splitlines())
+    return f"## {title}\n\n```\n{readable}\n```\n"
+
+
+def _shortened(line: str) -> str:
+    line = _LIST.sub("'{…}'", line)
+    return line if len(line) <= LINE else f"{line[: LINE - 2]} …"
 
 
 if __name__ == "__main__":

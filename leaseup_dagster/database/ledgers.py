@@ -47,6 +47,8 @@ invoice_ledger = Table(
     # The customer it was last sent to; an earlier attempt is looked for there.
     Column("customer_code", Text),
     Column("request_code", Text),
+    # Paystack's clock, as its answer to the request said; nothing for one that was found.
+    Column("made_at", DateTime(timezone=True)),
     # The request was found at Paystack, made by an attempt that got no answer.
     Column("adopted", Boolean, nullable=False),
     Column("invoice_id", Text),

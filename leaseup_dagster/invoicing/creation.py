@@ -156,6 +156,7 @@ class InvoiceCreation:
                 invoice_id=str(uuid.uuid4()),
                 request_code=made.request_code,
                 amount_cents=claimed.amount_cents,
+                made_at=made.created_at,
             )
         if recorded:
             return Outcome(claimed.key, Kind.CREATED)

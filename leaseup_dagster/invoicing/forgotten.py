@@ -1,8 +1,8 @@
 """Before the first request of a run: what Paystack has and the ledger has forgotten.
 
 After a backup was restored everything made since seems due again. All of it was made after the
-last attempt that the ledger remembers, so one look at what is newer than that finds it. On an
-ordinary day that is one request: what others made since yesterday's run.
+last payment request that the ledger remembers, so one look at what is newer than that finds it. On
+an ordinary day that is one request: what others made since yesterday's run.
 """
 
 import time
@@ -25,9 +25,12 @@ from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
+MADE_IN_ORDER = timedelta(minutes=1)
+"""Paystack is many machines: what was made later is dated at most so much earlier. So much of what
+the last run made is listed again by the run that goes on."""
+
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""Between the database's clock, which marks, and Paystack's, which dates. A run is shorter: what
-is listed again for it is less than a hundredth of what the last run sent."""
+"""Between the database's clock, which marks, and Paystack's, which dates."""
 
 BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
@@ -108,20 +111,25 @@ def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[
 def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
     """From when on to look; None if nothing is planned.
 
-    The last mark that led to a request. What was adopted does not count: it may have been
-    found without what was made before it.
+    Paystack's date of the last request that it answered, whatever its clock says; without one the
+    last mark that led to a request. What was adopted does not count: it may have been found without
+    what was made before it.
     """
     earliest: date | None = connection.execute(
         select(func.min(ledger.c.due_date)).where(ledger.c.state == "planned")
     ).scalar()
     if earliest is None:
         return None
-    last_mark: datetime | None = connection.execute(
-        select(func.max(ledger.c.attempted_at)).where(~ledger.c.adopted)
-    ).scalar()
+    last_made, last_mark = connection.execute(
+        select(
+            func.max(ledger.c.made_at) - MADE_IN_ORDER,
+            func.max(ledger.c.attempted_at).filter(~ledger.c.adopted) - CLOCKS_DIFFER,
+        )
+    ).one()
+    known_until: datetime | None = last_made or last_mark
     midnight = datetime(earliest.year, earliest.month, earliest.day, tzinfo=JOHANNESBURG)
     longest_ago = midnight - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
-    return longest_ago if last_mark is None else max(last_mark - CLOCKS_DIFFER, longest_ago)
+    return longest_ago if known_until is None else max(known_until, longest_ago)
 
 
 def _unknown_in(

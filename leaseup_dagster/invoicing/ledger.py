@@ -136,7 +136,8 @@ _RECORD = text(
     WITH done AS (
         UPDATE leaseup_dagster.invoice_ledger AS ledger
         SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
-            amount_cents = :amount_cents, adopted = :adopted, error = NULL, updated_at = now()
+            amount_cents = :amount_cents, adopted = :adopted, error = NULL, updated_at = now(),
+            made_at = coalesce(:made_at, made_at)
         WHERE lease_id = :lease_id AND due_date = :due_date
           AND state = 'requesting' AND reference = :reference
         RETURNING *
@@ -167,11 +168,13 @@ def record(
     invoice_id: str,
     request_code: str,
     amount_cents: int,
+    made_at: datetime | None = None,
     adopted: bool = False,
     status: str = "PENDING",
 ) -> bool:
     """The invoice row and the ledger's `invoiced`, in one statement.
 
+    `made_at` is told by Paystack's answer to the request, not by what was found later.
     False if the row was not `requesting` under this reference any more: nothing was written.
     """
     written = connection.execute(
@@ -183,6 +186,7 @@ def record(
             "invoice_id": invoice_id,
             "request_code": request_code,
             "amount_cents": amount_cents,
+            "made_at": made_at,
             "adopted": adopted,
             "status": status,
         },

@@ -48,8 +48,17 @@ def hours_pass(connection: Connection, paystack: PaystackStandIn, hours: int) ->
     """What was done so far was done so long ago."""
     earlier = f"attempted_at = attempted_at - interval '{hours} hours'"
     connection.execute(text(f"UPDATE {LEDGER} SET {earlier}"))
+    paystacks_clock_goes_back(connection, paystack, timedelta(hours=hours))
+
+
+def paystacks_clock_goes_back(
+    connection: Connection, paystack: PaystackStandIn, behind: timedelta
+) -> None:
+    """What Paystack made so far is dated so much earlier, in its books and in its answers."""
+    earlier = f"UPDATE {LEDGER} SET made_at = made_at - CAST(:behind AS interval)"
+    connection.execute(text(earlier), {"behind": behind})
     for request in paystack.payment_requests:
-        request.created_at -= timedelta(hours=hours)
+        request.created_at -= behind
 
 
 def assert_all_are_billed_once(
@@ -211,6 +220,44 @@ def test_an_ordinary_morning_costs_one_look_and_a_run_with_nothing_to_do_none(
     run(*CHECK)
 
     assert Counter(seen.endpoint for seen in paystack.requests) == {LIST: 1, CREATE: 1}
+
+
+def test_a_run_that_goes_on_lists_the_last_minute_only(
+    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    paystack.habits.largest_page = 2
+    for _ in range(8):
+        due_lease()
+    run(*CHECK)
+    paystacks_clock_goes_back(connection, paystack, timedelta(minutes=2))
+    due_lease()
+    run(*CHECK)
+    due_lease()
+    paystack.requests.clear()
+
+    run(*CHECK)
+
+    assert len(paystack.requests_to(LIST)) == 1
+    assert_all_are_billed_once(connection, paystack, leases=10)
+
+
+def test_paystacks_clock_may_be_behind(
+    run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    behind = timedelta(hours=3)
+    due_lease()
+    run(*CHECK)
+    paystacks_clock_goes_back(connection, paystack, behind)
+    restore = backup()
+    forgotten = due_lease()
+    run(*CHECK)
+    paystack.payment_requests[-1].created_at -= behind
+    restore()
+
+    result = run(*CHECK)
+
+    assert report_of(result)["adopted"] == 1, forgotten
+    assert_all_are_billed_once(connection, paystack, leases=2)
 
 
 def test_a_forgotten_month_that_leaseup_invoiced_itself_is_left_to_the_reconciliation(
