@@ -3,6 +3,7 @@
 The jobs are the same everywhere. What an executor needs is imported only when it is chosen.
 """
 
+import gc
 from typing import Any
 
 import dagster as dg
@@ -70,6 +71,9 @@ def _in_process(init_context: dg.InitExecutorContext) -> Any:
     To connect anew for each event, as it would, takes longer than to write the event. Only for
     seconds: a connection from before the storage was restarted would fail the run.
     """
+    # The process is the run's own, and what it has loaded stays to its end: looking through that
+    # for garbage, the last time while leaving, takes a fifth of a run that has nothing to bill.
+    gc.freeze()
     init_context.instance.optimize_for_webserver(
         statement_timeout=30_000, pool_recycle=5, max_overflow=20
     )
