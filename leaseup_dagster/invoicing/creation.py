@@ -101,6 +101,7 @@ class InvoiceCreation:
             with self._commit_each() as connection:
                 claimed = mark(connection)
             if claimed is None:
+                self.paystack.give_back_turn_to_create()
                 return Outcome(key, Kind.TAKEN)
             made = self._send(claimed, send_before)
         return made if isinstance(made, Outcome) else self._record(claimed, made)

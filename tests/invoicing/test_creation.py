@@ -13,9 +13,11 @@ from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
 from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
+from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.builders import a_recurring_billable, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from tests.paystack.conftest import FakeQuota
 
 
 @pytest.fixture
@@ -360,6 +362,22 @@ def test_six_workers_on_one_month_send_once(
 
     assert sorted(kinds, key=str) == sorted([Kind.CREATED] + [Kind.TAKEN] * 5, key=str)
     assert len(paystack.payment_requests) == 1
+
+
+def test_a_month_that_another_run_took_costs_no_turn(
+    engine: Engine, paystack: PaystackStandIn, planned: LedgerKey, due_lease, plan
+) -> None:  # fmt: skip
+    quota, free = FakeQuota(), due_lease()
+    plan()
+    with PaystackClient(
+        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
+        connections=1,
+    ) as client:  # fmt: skip
+        creation = InvoiceCreation(engine, client, 120, send_notification=False)
+        kinds = [creation.bill(key).kind for key in (planned, planned, planned, free)]
+
+    assert kinds == [Kind.CREATED, Kind.TAKEN, Kind.TAKEN, Kind.CREATED]
+    assert quota.reserved == ["POST /paymentrequest"] * 2
 
 
 def test_a_run_that_looks_while_another_is_sending_does_not_record_twice(

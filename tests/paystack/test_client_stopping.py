@@ -24,18 +24,6 @@ class SetOnTheSecondLook(threading.Event):
         return self.looks == 2
 
 
-class NeverSet(threading.Event):
-    """Keeps how long it was waited for, and does not wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waited: list[float | None] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waited.append(timeout)
-        return False
-
-
 class TestStopping:
     def test_a_stopped_client_sends_nothing(
         self, client: PaystackClient, paystack: PaystackStandIn, stop: threading.Event, rent: Rent
@@ -65,15 +53,6 @@ class TestStopping:
             client.fetch_payment_request("PRQ_1")
 
         assert paystack.requests == []
-
-    def test_a_turn_is_waited_for_as_long_as_the_quota_says(
-        self, new_client: NewClient, quota: FakeQuota
-    ) -> None:
-        stop, quota.wait = NeverSet(), 7.5
-
-        new_client(stop=stop).wait_for_turn_to_create()
-
-        assert stop.waited == [7.5]
 
     def test_what_is_in_flight_comes_home(
         self, client: PaystackClient, paystack: PaystackStandIn, stop: threading.Event, rent: Rent
