@@ -2,6 +2,7 @@
 
 import importlib
 import statistics
+import warnings
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
@@ -44,6 +45,7 @@ def tell(figures: Iterable[Figure]) -> list[Figure]:
 
 def measure(module: str) -> list[Figure]:
     """What a module of this package finds."""
+    warnings.simplefilter("ignore")  # Dagster's own, of what is beta
     return tell(importlib.import_module(module).figures())
 
 

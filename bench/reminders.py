@@ -128,13 +128,18 @@ def _job(database_url: str, paystack: str, twilio: str) -> float:
     }
     from leaseup_dagster.definitions import defs  # noqa: PLC0415 - not a part of what is measured
 
-    config = {"as_of": AS_OF.isoformat(), "ignore_quiet_hours": True}
+    config = {
+        "ops": {
+            "mark_overdue_invoices": {
+                "config": {"as_of": AS_OF.isoformat(), "ignore_quiet_hours": True}
+            }
+        },
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
     job = defs.resolve_job_def("send_late_payment_reminders")
     with dg.DagsterInstance.ephemeral() as instance:
         begin = time.perf_counter()
-        result = job.execute_in_process(
-            run_config={"ops": {"mark_overdue_invoices": {"config": config}}}, instance=instance
-        )
+        result = job.execute_in_process(run_config=config, instance=instance)
         seconds = time.perf_counter() - begin
     if not result.success:
         raise SystemExit("the job failed")

@@ -42,6 +42,10 @@ CREATE_CUSTOMER = "POST /customer"
 FETCH_CUSTOMER = "GET /customer/:code"
 
 _PAGE_SIZE = 100
+_NEXT_IN_LINE = 2
+"""So many threads take a slot ahead. What they would send may be another run's by then, and the
+slot nobody's: the fewer the better; one alone would come late for the next."""
+
 _SPARE_SECONDS = 0.5
 """How late a turn may still be taken: less of a minute than the quota leaves free."""
 _CONNECT_SECONDS = 5.0
@@ -69,6 +73,7 @@ class PaystackClient:
     ) -> None:
         self.stop = stop or threading.Event()
         self._quota = quota
+        self._next_in_line = threading.Semaphore(_NEXT_IN_LINE)
         self._spare_turns: deque[float] = deque()
         self._rejected: str | None = None
         self._open = partial(_connections, secret_key, base_url, timeout_seconds, connections)
@@ -96,10 +101,11 @@ class PaystackClient:
 
         Apart from it, so that a mark can be committed after the wait and right before the request.
         """
-        if self._takes_spare_turn():
-            self._check_may_send(math.inf)
-        else:
-            self._wait_for_turn(CREATE)
+        with self._next_in_line:
+            if self._takes_spare_turn():
+                self._check_may_send(math.inf)
+            else:
+                self._wait_for_turn(CREATE)
 
     def give_back_turn_to_create(self) -> None:
         """Nothing was sent: whoever is next takes this turn and need not wait."""
