@@ -1,11 +1,15 @@
 """What a person may write into a run's config, as far as several jobs share it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from leaseup_dagster.as_of import parse_date, resolve_as_of
+from leaseup_dagster.settings import PaystackSettings, load
+
+LATE_BY = timedelta(days=7)
+"""How old a day may be for which tenants are billed or texted: a run that waited, or is repeated."""
 
 
 def checked_date(text: str, name: str) -> str:
@@ -32,3 +36,19 @@ class DayConfig(dg.Config):
     def day(self) -> date:
         """`as_of`, or today in Johannesburg."""
         return resolve_as_of(self.as_of)
+
+    def day_to_act_on(self) -> date:
+        """`day`, for a job that bills or texts.
+
+        Raises a Failure that is not retried when the key is live and the day is neither today nor
+        within `LATE_BY` before it: a mistyped date must not reach a tenant.
+        """
+        as_of, today = self.day(), resolve_as_of("")
+        if load(PaystackSettings).live and not today - LATE_BY <= as_of <= today:
+            raise dg.Failure(
+                f"as_of is {as_of} and today is {today}: with a live key tenants are billed and"
+                f" texted for today, or for one of the {LATE_BY.days} days before it. Nothing was"
+                " done. The preview jobs take any day; bill_from bills months that were missed.",
+                allow_retries=False,
+            )
+        return as_of

@@ -79,7 +79,7 @@ def plan_invoices(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
-    as_of, bill_from = config.day(), config.first_day()
+    as_of, bill_from = config.day_to_act_on(), config.first_day()
     context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
     with planning.planned(engine, as_of, tasks, bill_from) as plan:
         too_large = brake.too_large(plan, tasks.max_new_invoices, config.confirm_up_to)
@@ -100,7 +100,7 @@ def plan_one_invoice(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
-    as_of = config.day()
+    as_of = config.day_to_act_on()
     with engine.begin() as connection:
         asked = by_hand.month_asked_for(connection, config.lease_id, config.due_date, as_of)
         if isinstance(asked, str):

@@ -44,7 +44,7 @@ def mark_overdue_invoices(
     config: ReminderConfig,
     delivery: dg.ResourceParam[ReminderDelivery],
 ) -> ReminderDay:
-    as_of = config.day()
+    as_of = config.day_to_act_on()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
     with delivery.engine.begin() as connection:
         marked = overdue.mark_overdue(connection, as_of)

@@ -192,6 +192,29 @@ def test_a_key_of_another_mode_than_the_database_was_billed_in_is_refused(
     assert len(paystack.requests) == requests
 
 
+@pytest.mark.parametrize(
+    ("job", "op"),
+    [
+        ("check_upcoming_invoices", "plan_invoices"),
+        ("create_invoice", "plan_one_invoice"),
+        ("send_late_payment_reminders", "mark_overdue_invoices"),
+    ],
+)
+def test_with_a_live_key_a_mistyped_day_reaches_nobody(
+    run: Run, settings: pytest.MonkeyPatch, paystack: PaystackStandIn, connection: Connection,
+    due_lease: Lease, job: str, op: str,
+) -> None:  # fmt: skip
+    lease = due_lease().lease_id
+    settings.setenv("PAYSTACK_SECRET_KEY", "sk_live_x")
+    settings.setenv("PAYSTACK_BASE_URL", "https://paystack.invalid")
+    which = {"lease_id": lease} if job == "create_invoice" else {}
+
+    result = run(job, {op: {"as_of": "2062-11-24"} | which})
+
+    assert "as_of is 2062-11-24 and today is" in failure_of(result)
+    assert (states(connection), paystack.requests) == ({}, [])
+
+
 def test_a_missing_key_stops_the_run_before_anything_is_written(
     run: Run, settings: pytest.MonkeyPatch, connection: Connection, due_lease: Lease
 ) -> None:
