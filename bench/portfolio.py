@@ -66,7 +66,7 @@ def a_database(leases: int) -> Iterator[Engine]:
         embedded_postgres(Path(folder) / "data") as server,
     ):
         server.create_leaseup("leaseup")
-        engine = open_engine(server.url("leaseup"), connections=2)
+        engine = open_engine(server.url("leaseup"), connections=4)
         with engine.begin() as connection:
             lay_out(connection, leases, "CUS_bench")
         yield engine

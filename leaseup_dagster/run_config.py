@@ -9,7 +9,7 @@ from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.settings import PaystackSettings, load
 
 LATE_BY = timedelta(days=7)
-"""How old a day may be for which tenants are billed or texted: a run that waited, or is repeated."""
+"""How old a day may be for which tenants are billed or texted: that of a run that had to wait."""
 
 
 def checked_date(text: str, name: str) -> str:
