@@ -111,9 +111,9 @@ def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[
 def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
     """From when on to look; None if nothing is planned.
 
-    Paystack's date of the last request that it answered, whatever its clock says; without one the
-    last mark that led to a request. What was adopted does not count: it may have been found without
-    what was made before it.
+    Paystack's date of the last request that it answered, also if its clock is behind; without one,
+    or with one that is ahead of every mark, the last mark that led to a request. What was adopted
+    does not count: it may have been found without what was made before it.
     """
     earliest: date | None = connection.execute(
         select(func.min(ledger.c.due_date)).where(ledger.c.state == "planned")
@@ -122,14 +122,22 @@ def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None
         return None
     last_made, last_mark = connection.execute(
         select(
-            func.max(ledger.c.made_at) - MADE_IN_ORDER,
-            func.max(ledger.c.attempted_at).filter(~ledger.c.adopted) - CLOCKS_DIFFER,
+            func.max(ledger.c.made_at), func.max(ledger.c.attempted_at).filter(~ledger.c.adopted)
         )
     ).one()
-    known_until: datetime | None = last_made or last_mark
     midnight = datetime(earliest.year, earliest.month, earliest.day, tzinfo=JOHANNESBURG)
     longest_ago = midnight - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
-    return longest_ago if known_until is None else max(known_until, longest_ago)
+    return max(longest_ago, _everything_known_before(last_made, last_mark) or longest_ago)
+
+
+def _everything_known_before(
+    last_made: datetime | None, last_mark: datetime | None
+) -> datetime | None:
+    if last_mark is None:
+        return None
+    if last_made is not None and last_made < last_mark + CLOCKS_DIFFER:
+        return last_made - MADE_IN_ORDER
+    return last_mark - CLOCKS_DIFFER
 
 
 def _unknown_in(

@@ -241,10 +241,12 @@ def test_a_run_that_goes_on_lists_the_last_minute_only(
     assert_all_are_billed_once(connection, paystack, leases=10)
 
 
-def test_paystacks_clock_may_be_behind(
-    run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
-) -> None:
-    behind = timedelta(hours=3)
+@pytest.mark.parametrize("hours", [3, -3], ids=["behind", "ahead"])
+def test_paystacks_clock_may_be_wrong(
+    run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
+    hours: int,
+) -> None:  # fmt: skip
+    behind = timedelta(hours=hours)
     due_lease()
     run(*CHECK)
     paystacks_clock_goes_back(connection, paystack, behind)
@@ -257,6 +259,23 @@ def test_paystacks_clock_may_be_behind(
     result = run(*CHECK)
 
     assert report_of(result)["adopted"] == 1, forgotten
+    assert_all_are_billed_once(connection, paystack, leases=2)
+
+
+def test_a_date_from_the_future_does_not_hide_what_is_forgotten(
+    run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    """As if the answer to a creation were written in another zone than the books."""
+    due_lease()
+    run(*CHECK)
+    ahead = f"UPDATE {LEDGER} SET made_at = made_at + interval '2 hours'"
+    connection.execute(text(ahead))
+    restore = backup()
+    due_lease()
+    run(*CHECK)
+    restore()
+
+    assert report_of(run(*CHECK))["adopted"] == 1
     assert_all_are_billed_once(connection, paystack, leases=2)
 
 
