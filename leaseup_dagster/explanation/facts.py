@@ -55,10 +55,14 @@ _HISTORY = """
     WHERE ledger.lease_id = :lease_id ORDER BY history.due_date, history.id
 """
 
+# Ids first: what is asked with OR, or again for each row, would read the table as often.
 _OF_LEASE = """
-    of_lease AS (
-        SELECT * FROM invoice WHERE "leaseId" = :lease_id
-        OR id IN (SELECT invoice_id FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id)
+    of_lease AS MATERIALIZED (
+        SELECT * FROM invoice WHERE id IN (
+            SELECT id FROM invoice WHERE "leaseId" = :lease_id
+            UNION
+            SELECT invoice_id FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id
+        )
     )
 """
 
