@@ -17,7 +17,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    or_,
     select,
     text,
     union,
@@ -174,8 +173,9 @@ def _cents(rands: ColumnElement[Any]) -> ColumnElement[Any]:
 def _recipients(due: CTE) -> CTE:
     """Every tenant of the lease; the invoice's own where it has no lease, or the lease nobody."""
     of_lease = select(due.c.id.label("invoice_id"), tenant_lease.c.tenantId.label("tenant_id"))
+    # Also where there is no lease; said with OR it would be asked again for each invoice.
     housed = exists().where(tenant_lease.c.leaseId == due.c.leaseId)
-    own = select(due.c.id, due.c.tenantId).where(or_(due.c.leaseId.is_(None), ~housed))
+    own = select(due.c.id, due.c.tenantId).where(~housed)
     return union(of_lease.join(tenant_lease, tenant_lease.c.leaseId == due.c.leaseId), own).cte(
         "recipient"
     )
