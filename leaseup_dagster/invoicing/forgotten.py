@@ -25,12 +25,9 @@ from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
-MADE_IN_ORDER = timedelta(minutes=1)
-"""Paystack is many machines: what was made later is dated at most so much earlier. So much of what
-the last run made is listed again by the run that goes on."""
-
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""Between the database's clock, which marks, and Paystack's, which dates."""
+"""Between the database's clock, which marks, and Paystack's, which dates. Longer also than a run and
+what Paystack may take to list a request: what one look did not see yet, a later one does."""
 
 BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
@@ -74,7 +71,8 @@ def remember(
         since = _known_until(connection, tasks)
     if since is None:  # nothing is going to be sent
         return []
-    window = Window(since, datetime.now(tz=timezone.utc) + CLOCKS_DIFFER)
+    until = datetime.now(tz=timezone.utc) + CLOCKS_DIFFER
+    window = Window(since, max(since, until))  # this machine's clock may be behind, too
     unknown = _unknown_in(window, engine, paystack, tasks.batch_size, seconds)
     with engine.begin() as connection:
         months = resolve(connection, unknown)
@@ -111,9 +109,9 @@ def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[
 def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
     """From when on to look; None if nothing is planned.
 
-    Paystack's date of the last request that it answered, also if its clock is behind; without one,
-    or with one that is ahead of every mark, the last mark that led to a request. What was adopted
-    does not count: it may have been found without what was made before it.
+    The last mark that led to a request, or Paystack's date of the last one that it answered if that
+    is earlier: its clock may be behind. What was adopted does not count: it may have been found
+    without what was made before it.
     """
     earliest: date | None = connection.execute(
         select(func.min(ledger.c.due_date)).where(ledger.c.state == "planned")
@@ -127,17 +125,10 @@ def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None
     ).one()
     midnight = datetime(earliest.year, earliest.month, earliest.day, tzinfo=JOHANNESBURG)
     longest_ago = midnight - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
-    return max(longest_ago, _everything_known_before(last_made, last_mark) or longest_ago)
-
-
-def _everything_known_before(
-    last_made: datetime | None, last_mark: datetime | None
-) -> datetime | None:
     if last_mark is None:
-        return None
-    if last_made is not None and last_made < last_mark + CLOCKS_DIFFER:
-        return last_made - MADE_IN_ORDER
-    return last_mark - CLOCKS_DIFFER
+        return longest_ago
+    known_until: datetime = min(last_mark, last_made or last_mark) - CLOCKS_DIFFER
+    return max(longest_ago, known_until)
 
 
 def _unknown_in(

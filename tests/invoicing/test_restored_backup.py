@@ -222,25 +222,6 @@ def test_an_ordinary_morning_costs_one_look_and_a_run_with_nothing_to_do_none(
     assert Counter(seen.endpoint for seen in paystack.requests) == {LIST: 1, CREATE: 1}
 
 
-def test_a_run_that_goes_on_lists_the_last_minute_only(
-    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
-) -> None:
-    paystack.habits.largest_page = 2
-    for _ in range(8):
-        due_lease()
-    run(*CHECK)
-    paystacks_clock_goes_back(connection, paystack, timedelta(minutes=2))
-    due_lease()
-    run(*CHECK)
-    due_lease()
-    paystack.requests.clear()
-
-    run(*CHECK)
-
-    assert len(paystack.requests_to(LIST)) == 1
-    assert_all_are_billed_once(connection, paystack, leases=10)
-
-
 @pytest.mark.parametrize("hours", [3, -3], ids=["behind", "ahead"])
 def test_paystacks_clock_may_be_wrong(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
