@@ -26,8 +26,8 @@ from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""Between the database's clock, which marks, and Paystack's, which dates. Longer also than a run and
-what Paystack may take to list a request: what one look did not see yet, a later one does."""
+"""Between the database's clock, which marks, and Paystack's, which dates. Longer also than a run,
+and than Paystack may take to list a request: what one look did not see yet, a later one does."""
 
 BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
