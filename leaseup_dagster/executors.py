@@ -72,7 +72,7 @@ def _in_process(init_context: dg.InitExecutorContext) -> Any:
     seconds: a connection from before the storage was restarted would fail the run.
     """
     # The process is the run's own, and what it has loaded stays to its end: looking through that
-    # for garbage, the last time while leaving, takes a fifth of a run that has nothing to bill.
+    # for garbage, the last time while leaving, takes a quarter of a run with nothing to bill.
     gc.freeze()
     init_context.instance.optimize_for_webserver(
         statement_timeout=30_000, pool_recycle=5, max_overflow=20

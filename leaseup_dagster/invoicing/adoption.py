@@ -10,14 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import Connection, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Text
+from sqlalchemy import Connection, select, text
 
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger_table
 from leaseup_dagster.invoicing import ledger, standing
-from leaseup_dagster.invoicing.candidates import bindings, reference_sql, verdicts
+from leaseup_dagster.invoicing.candidates import bindings, reference_sql, statement, verdicts
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.references import MOST_BILLINGS, billing_of
 from leaseup_dagster.invoicing.shards import is_chosen
@@ -114,17 +112,14 @@ def expect(
     """
     if not found:
         return set()
-    statement = text(verdicts(_MONTHS_FOUND, is_chosen) + _EXPECT).bindparams(
-        bindparam("landlord_statuses", type_=ARRAY(Text)),
-        bindparam("lease_ids", type_=ARRAY(Text)),
-    )
+    expecting = statement(verdicts(_MONTHS_FOUND, is_chosen) + _EXPECT)
     rows = {request.key: _row(request) for request in reversed(found)}
     values = bindings(date.max, tasks) | {
         "days_ahead": 0,
         "found": json.dumps(list(rows.values())),
         "lease_ids": [key.lease_id for key in rows],
     }
-    return {LedgerKey(*row) for row in connection.execute(statement, values)}
+    return {LedgerKey(*row) for row in connection.execute(expecting, values)}
 
 
 def record_found(

@@ -9,11 +9,16 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from sqlalchemy import BindParameter, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Date, Text
+
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.invoicing.shards import WHOLE
 from leaseup_dagster.settings import TaskSettings
 
+_ARRAYS = {"lease_ids": Text, "due_dates": Date, "landlord_statuses": Text}
 _SKIPS = ", ".join(f"'{reason.value}'" for reason in SkipReason)
 
 # Every automatic lease's next due date, what the ledger still has open, and what was withdrawn so
@@ -189,7 +194,7 @@ def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
     lease is among those of `has`: the condition on a column that holds a lease's id.
 
     A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
-    `bindings`; what `has` and the months bind besides.
+    `bindings`; what `has` and the months bind besides. The whole of it is sent as a `statement`.
     """
     return "WITH " + _VERDICTS.format(
         months=months,
@@ -200,6 +205,14 @@ def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
         ours_in_shard=has("ours.lease_id"),
         ledger_in_shard=has("ledger.lease_id"),
     )
+
+
+def statement(sql: str) -> TextClause:
+    """What begins with `verdicts`, ready to be executed: empty lists need their type said."""
+    bound: list[BindParameter[Any]] = [
+        bindparam(name, type_=ARRAY(kind)) for name, kind in _ARRAYS.items() if f":{name}" in sql
+    ]
+    return text(sql).bindparams(*bound)
 
 
 def reference_sql(lease_id: str, due_date: str, billing: str) -> str:

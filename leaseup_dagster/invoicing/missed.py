@@ -7,13 +7,11 @@ due date that passed before any run saw it has no row in the ledger, and is foun
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Text
+from sqlalchemy import Connection, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.checking import IDS_SHOWN, Found, first
-from leaseup_dagster.invoicing.candidates import PASSED_MONTHS, bindings, verdicts
+from leaseup_dagster.invoicing.candidates import PASSED_MONTHS, bindings, statement, verdicts
 from leaseup_dagster.settings import TaskSettings
 
 LONGEST_AGO = timedelta(days=366)
@@ -63,11 +61,9 @@ def missed_months(connection: Connection, as_of: date, tasks: TaskSettings) -> M
     began: date | None = connection.execute(text(_BEGAN)).scalar()
     if began is None:  # nothing was ever planned: nothing was missed
         return MissedMonths(Found(), None, {})
-    statement = text(verdicts(_UNPLANNED_MONTHS) + _BY_REASON).bindparams(
-        bindparam("landlord_statuses", type_=ARRAY(Text))
-    )
+    asked = statement(verdicts(_UNPLANNED_MONTHS) + _BY_REASON)
     values = bindings(as_of, tasks) | {"bill_from": max(began, as_of - LONGEST_AGO)}
-    rows = {row.reason: row for row in connection.execute(statement, values)}
+    rows = {row.reason: row for row in connection.execute(asked, values)}
     missed = rows.pop(None, None)
     return MissedMonths(
         missed=Found(missed.total, first(missed.ids)) if missed else Found(),

@@ -2,25 +2,25 @@
 
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Date, Text
+from sqlalchemy import Connection, select, text
 
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing.candidates import GIVEN_MONTHS, bindings, key_arrays, verdicts
+from leaseup_dagster.invoicing.candidates import (
+    GIVEN_MONTHS,
+    bindings,
+    key_arrays,
+    statement,
+    verdicts,
+)
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.keys import LedgerKey, Verdict
 from leaseup_dagster.invoicing.shards import is_chosen
 from leaseup_dagster.settings import TaskSettings
 
-_VERDICTS = text(
+_VERDICTS = statement(
     f"{verdicts(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents"
     " FROM verdict ORDER BY due_date"
-).bindparams(
-    bindparam("lease_ids", type_=ARRAY(Text)),
-    bindparam("due_dates", type_=ARRAY(Date)),
-    bindparam("landlord_statuses", type_=ARRAY(Text)),
 )
 
 

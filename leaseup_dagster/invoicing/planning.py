@@ -10,9 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Date, Text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from leaseup_dagster.invoicing.candidates import (
     GIVEN_MONTHS,
@@ -21,6 +19,7 @@ from leaseup_dagster.invoicing.candidates import (
     PLANNED_MONTHS,
     bindings,
     key_arrays,
+    statement,
     verdicts,
 )
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
@@ -142,9 +141,9 @@ def _plan(
 ) -> InvoicePlan:
     connection.execute(_ALLOW_LONG)
     connection.execute(_ALLOW_LARGE)
-    statement = _statement(verdicts(_months(bill_from), shard.has) + _WRITE + _SUMMARY)
+    planning = statement(verdicts(_months(bill_from), shard.has) + _WRITE + _SUMMARY)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings
-    return _summary(connection, statement, values, as_of)
+    return _summary(connection, planning, values, as_of)
 
 
 def preview(
@@ -152,20 +151,20 @@ def preview(
 ) -> InvoicePlan:
     """What `planned` would find, writing nothing."""
     connection.execute(_ALLOW_LONG)
-    statement = _statement(verdicts(_months(bill_from)) + _SUMMARY)
-    return _summary(connection, statement, _bindings(as_of, tasks, bill_from), as_of)
+    looking = statement(verdicts(_months(bill_from)) + _SUMMARY)
+    return _summary(connection, looking, _bindings(as_of, tasks, bill_from), as_of)
 
 
 def plan_one(
     connection: Connection, key: LedgerKey, as_of: date, tasks: TaskSettings, *, rebill: bool
 ) -> InvoicePlan:
     """Plan one month because a person asked: whatever the window and the automatic switch say."""
-    statement = _statement(verdicts(GIVEN_MONTHS, is_chosen) + _WRITE + _SUMMARY)
+    planning = statement(verdicts(GIVEN_MONTHS, is_chosen) + _WRITE + _SUMMARY)
     connection.execute(_ALLOW_LONG)
     connection.execute(_ONE_PLAN_AT_A_TIME)
     values = bindings(as_of, tasks, by_hand=True, rebill=rebill)
     values |= key_arrays([key])
-    return replace(_summary(connection, statement, values, as_of), only=key)
+    return replace(_summary(connection, planning, values, as_of), only=key)
 
 
 def plan_again(
@@ -173,8 +172,8 @@ def plan_again(
 ) -> None:
     """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
     connection.execute(_ALLOW_LONG)
-    statement = _statement(verdicts(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
-    connection.execute(statement, bindings(as_of, tasks) | key_arrays(keys))
+    planning = statement(verdicts(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
+    connection.execute(planning, bindings(as_of, tasks) | key_arrays(keys))
 
 
 def first_verdicts(
@@ -188,11 +187,11 @@ def first_verdicts(
 
     Those a person should look at come first among the skipped.
     """
-    statement = _statement(verdicts(_months(bill_from)) + _FIRST)
+    looking = statement(verdicts(_months(bill_from)) + _FIRST)
     values = _bindings(as_of, tasks, bill_from) | _LISTING | {"limit": limit}
     found = [
         Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents)
-        for row in connection.execute(statement, values)
+        for row in connection.execute(looking, values)
     ]
     return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
 
@@ -207,19 +206,10 @@ def _bindings(as_of: date, tasks: TaskSettings, bill_from: date | None) -> dict[
     return bindings(as_of, tasks) | passed
 
 
-def _statement(sql: str) -> TextClause:
-    """Empty lists need their type said."""
-    arrays = {"lease_ids": Text, "due_dates": Date, "landlord_statuses": Text}
-    bound: list[BindParameter[Any]] = [
-        bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items() if f":{name}" in sql
-    ]
-    return text(sql).bindparams(*bound)
-
-
 def _summary(
-    connection: Connection, statement: TextClause, values: dict[str, Any], as_of: date
+    connection: Connection, asked: TextClause, values: dict[str, Any], as_of: date
 ) -> InvoicePlan:
-    rows = connection.execute(statement, values | _LISTING).all()
+    rows = connection.execute(asked, values | _LISTING).all()
     billed = next((row for row in rows if row.reason is None), None)
     skipped = tuple(
         Skipped(row.reason, row.leases, tuple(sorted(map(_key, row.examples or ()))))
