@@ -37,7 +37,7 @@ browser: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	$(BIN)/pytest browser -p no:xdist
 
-# The table and the plot of docs/performance.md: about three quarters of an hour on a quiet machine.
+# The table and the plot of docs/performance.md: about an hour on a quiet machine.
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from statistics import median
 
-from bench.figures import Figure, at_most, median, tell
+from bench.figures import Figure, at_most, tell
 from leaseup_dagster.sandbox.world import World, a_world
 
 OURS, EMPTY = "leaseup_dagster.definitions", "bench.empty"

@@ -1,7 +1,6 @@
 """One line of the table: what was measured, and what is wanted of it."""
 
 import importlib
-import statistics
 import warnings
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -27,10 +26,6 @@ def at_most(what: str, value: float, limit: float, unit: str = "") -> Figure:
 
 def at_least(what: str, value: float, limit: float, unit: str = "") -> Figure:
     return Figure(what, f"{value:.2f}{unit}", f"at least {limit:g}{unit}", value >= limit)
-
-
-def median(values: Iterable[float]) -> float:
-    return statistics.median(values)
 
 
 def tell(figures: Iterable[Figure]) -> list[Figure]:

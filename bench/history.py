@@ -7,20 +7,17 @@ With and without its triggers, in turn: 1,000 invoices through the real job at 1
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from statistics import median
 
 from sqlalchemy import Engine, text
 
-from bench import planning, portfolio
-from bench.figures import Figure, median, tell
-from leaseup_dagster.sandbox.world import World, a_world
+from bench import planning, portfolio, ways
+from bench.figures import Figure, tell
+from leaseup_dagster.sandbox.world import a_world
 
-INVOICES, LEASES, ROUNDS = 1_000, 1_000_000, 5
+INVOICES, LEASES, ROUNDS = ways.INVOICES, 1_000_000, 5
 LEDGER, HISTORY = "leaseup_dagster.invoice_ledger", "leaseup_dagster.invoice_history"
 
-_TIMED = f"""
-SELECT extract(epoch FROM max(updated_at) - min(attempted_at)) FROM {LEDGER}
-WHERE state = 'invoiced'
-"""
 _BYTES = f"""
 SELECT pg_total_relation_size('{HISTORY}') / (SELECT count(*) FROM {LEDGER}),
        (SELECT count(*) FROM {HISTORY})::float / (SELECT count(*) FROM {LEDGER})
@@ -39,10 +36,8 @@ END $$
 def figures() -> Iterator[Figure]:
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
-        customer = world.paystack.add_customer("bench@example.com")
-        with world.engine.begin() as connection:
-            portfolio.lay_out(connection, INVOICES, customer.customer_code)
-        part = _part(world.engine, ROUNDS, partial(_invoices, world))
+        portfolio.let(world, INVOICES)
+        part = _part(world.engine, ROUNDS, partial(ways.bill, world))
         what = f"the history's part of {INVOICES:,} invoices"
         yield Figure(what, f"{part:+.1%}", "at most +5 %", part <= 0.05)
         with world.engine.connect() as connection:
@@ -74,15 +69,6 @@ def _forget(engine: Engine) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {HISTORY} DISABLE TRIGGER USER")
         connection.exec_driver_sql(f"TRUNCATE {LEDGER}, {HISTORY}, invoice CASCADE")
         connection.exec_driver_sql(f"ALTER TABLE {HISTORY} ENABLE TRIGGER USER")
-
-
-def _invoices(world: World) -> float:
-    portfolio.forget_requests(world.paystack)
-    day = planning.AS_OF.isoformat()
-    if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day}}):
-        raise SystemExit(world.log_tail())
-    with world.engine.connect() as connection:
-        return float(connection.execute(text(_TIMED)).scalar_one())
 
 
 def _single(engine: Engine) -> float:

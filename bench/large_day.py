@@ -5,6 +5,7 @@ The first run is launched by hand; each stops when TASK_MAX_DURATION_SECONDS is 
 once, so that the product is what is measured. Draws docs/images/scaling.svg.
 """
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -73,11 +74,9 @@ def _a_day(invoices: int) -> Day:
         "TASK_MAX_DURATION_SECONDS": str(RUN_SECONDS),
     }
     with a_world(**settings) as world:
-        customer = world.paystack.add_customer("bench@example.com")
+        portfolio.let(world, invoices)
         bare_seconds = bare.seconds(world, invoices)
         portfolio.forget_requests(world.paystack)
-        with world.engine.begin() as connection:
-            portfolio.lay_out(connection, invoices, customer.customer_code)
         storage = create_engine(make_url(world.engine.url).set(database="dagster"))
         before, began = _bytes(storage), time.perf_counter()
         peak = _bill(world, storage, invoices)
@@ -111,10 +110,15 @@ def _bill(world: World, storage: Engine, invoices: int) -> int:
         or _all(storage, _AT_WORK)[0][0]
     ):
         peak = max(peak, _largest_process())
-        look_again_at = time.monotonic() + _WAIT_SECONDS
-        if world.children.wait(daemon, lambda: time.monotonic() > look_again_at) is not None:  # noqa: B023
-            raise SystemExit(world.log_tail())
+        _pause(world, daemon)
     return peak
+
+
+def _pause(world: World, daemon: "subprocess.Popen[bytes]") -> None:
+    """Until it is time for another look; the daemon must not end meanwhile."""
+    look_again_at = time.monotonic() + _WAIT_SECONDS
+    if world.children.wait(daemon, until=lambda: time.monotonic() > look_again_at) is not None:
+        raise SystemExit(world.log_tail())
 
 
 def _largest_process() -> int:

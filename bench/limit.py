@@ -111,10 +111,8 @@ def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untype
 def _two_runs() -> tuple[float, int]:
     with a_world(PAYSTACK_RATE_LIMIT=str(LIMIT), TASK_MAX_NEW_INVOICES="10000") as world:
         paystack = world.paystack
-        customer = paystack.add_customer("bench@example.com").customer_code
         paystack.habits.rate_limit, paystack.habits.latency_seconds = LIMIT, 0.1
-        with world.engine.begin() as connection:
-            portfolio.lay_out(connection, 5 * LIMIT, customer)
+        portfolio.let(world, 5 * LIMIT)
         command = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
         runs = [world.dagster("job", "execute", *command) for _ in range(2)]
         # Both are at work by then; the second finds some of its rows taken by the first.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
+from leaseup_dagster.sandbox.world import World
 
 _ROWS = """
 INSERT INTO "user" (id, name, email, "paystackSplitGroupId", "updatedAt")
@@ -78,6 +79,13 @@ def lay_out(connection: Connection, leases: int, customer: str) -> None:
     _insert(connection, _ROWS, leases=leases, customer=customer)
     for table in ("user", "property", "unit", "tenant", "lease", "tenant_lease"):
         connection.exec_driver_sql(f'ANALYZE "{table}"')
+
+
+def let(world: World, leases: int) -> None:
+    """So many leases in a world, all of one customer of its Paystack."""
+    customer = world.paystack.add_customer("bench@example.com")
+    with world.engine.begin() as connection:
+        lay_out(connection, leases, customer.customer_code)
 
 
 def lay_out_history(connection: Connection, leases: int, months: int, as_of: date) -> None:

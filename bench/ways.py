@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import httpx
 from sqlalchemy import text
 
-from bench import bare, portfolio
-from bench.figures import Figure, at_least, at_most, median, tell
+from bench import bare, planning, portfolio
+from bench.figures import Figure, at_least, at_most, tell
 from leaseup_dagster.sandbox.world import World, a_world
 
 INVOICES, FEW, ROUNDS = 1_000, 60, 3
@@ -41,9 +42,7 @@ _ONE_LEASE = text(
 def figures() -> Iterator[Figure]:
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
-        customer = world.paystack.add_customer("bench@example.com")
-        with world.engine.begin() as connection:
-            portfolio.lay_out(connection, INVOICES, customer.customer_code)
+        portfolio.let(world, INVOICES)
         before = _as_before(world)  # first: it looks for leases that have no invoice
         each = _one_op_each(world)
         rounds = [(_ours(world), INVOICES / bare.seconds(world, INVOICES)) for _ in range(ROUNDS)]
@@ -62,18 +61,24 @@ def _way(name: str, rate: float, floor: float) -> Figure:
     return Figure(name, f"{rate:.1f} invoices/s, {rate / floor:.2f} of the floor")
 
 
+def bill(world: World) -> float:
+    """The morning's run, with a ledger that is empty; seconds from the first mark to the last
+    record."""
+    portfolio.forget_requests(world.paystack)
+    day = planning.AS_OF.isoformat()
+    if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day}}):
+        raise SystemExit(world.log_tail())
+    with world.engine.connect() as connection:
+        return float(connection.execute(text(_TIMED)).scalar_one())
+
+
 def _ours(world: World) -> tuple[float, float]:
     """Invoices a second, and requests per invoice."""
-    portfolio.forget_requests(world.paystack)
     with world.engine.begin() as connection:
         connection.execute(text(_FORGET))
     seen = len(world.paystack.requests)
-    if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}}):
-        raise SystemExit(world.log_tail())
-    requests = len(world.paystack.requests) - seen
-    with world.engine.connect() as connection:
-        seconds = float(connection.execute(text(_TIMED)).scalar_one())
-    return INVOICES / seconds, requests / INVOICES
+    seconds = bill(world)
+    return INVOICES / seconds, (len(world.paystack.requests) - seen) / INVOICES
 
 
 def _one_op_each(world: World) -> float:
