@@ -95,13 +95,13 @@ class InvoiceCreation:
         return self._mark_and_send(key, lambda connection: ledger.claim(connection, key))
 
     def _mark_and_send(self, key: LedgerKey, mark: Callable[[Connection], Claim | None]) -> Outcome:
-        self.paystack.wait_for_turn_to_create()
+        turn = self.paystack.wait_for_turn_to_create()
         with self.at_once:
             send_before = time.monotonic() + self.send_window_seconds
             with self._commit_each() as connection:
                 claimed = mark(connection)
             if claimed is None:
-                self.paystack.give_back_turn_to_create()
+                self.paystack.give_back_turn_to_create(turn)
                 return Outcome(key, Kind.TAKEN)
             made = self._send(claimed, send_before)
         return made if isinstance(made, Outcome) else self._record(claimed, made)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NewType
 from urllib.parse import quote
 
 from leaseup_dagster.paystack import answers
@@ -48,6 +48,10 @@ slot nobody's: the fewer the better; one alone would come late for the next."""
 
 _SPARE_SECONDS = 0.5
 """How late a turn may still be taken: less of a minute than the quota leaves free."""
+
+Turn = NewType("Turn", float)
+"""The `time.monotonic()` instant until which a slot of the quota may still be used."""
+
 _CONNECT_SECONDS = 5.0
 
 # httpx logs each URL at INFO, and the URL of a customer can hold an e-mail address.
@@ -74,7 +78,8 @@ class PaystackClient:
         self.stop = stop or threading.Event()
         self._quota = quota
         self._next_in_line = threading.Semaphore(_NEXT_IN_LINE)
-        self._spare_turns: deque[float] = deque()
+        self._spare_turns: deque[Turn] = deque()
+        self._void_until = -math.inf
         self._rejected: str | None = None
         self._open = partial(_connections, secret_key, base_url, timeout_seconds, connections)
         self._opening = threading.Lock()
@@ -96,20 +101,22 @@ class PaystackClient:
     ) -> None:
         self.close()
 
-    def wait_for_turn_to_create(self) -> None:
+    def wait_for_turn_to_create(self) -> Turn:
         """Wait for the slot of one `create_payment_request`.
 
         Apart from it, so that a mark can be committed after the wait and right before the request.
         """
         with self._next_in_line:
-            if self._takes_spare_turn():
+            spare = self._spare_turn()
+            if spare is not None:
                 self._check_may_send(math.inf)
-            else:
-                self._wait_for_turn(CREATE)
+                return spare
+            self._wait_for_turn(CREATE)
+            return Turn(time.monotonic() + _SPARE_SECONDS)
 
-    def give_back_turn_to_create(self) -> None:
+    def give_back_turn_to_create(self, turn: Turn) -> None:
         """Nothing was sent: whoever is next takes this turn and need not wait."""
-        self._spare_turns.append(time.monotonic() + _SPARE_SECONDS)
+        self._spare_turns.append(turn)
 
     def create_payment_request(
         self, request: NewPaymentRequest, *, send_before: float
@@ -182,12 +189,14 @@ class PaystackClient:
         self.stop.wait(self._quota.reserve(endpoint))
         self._check_may_send(math.inf)
 
-    def _takes_spare_turn(self) -> bool:
+    def _spare_turn(self) -> Turn | None:
+        """One that was given back and is still good: not late, and of after the last 429."""
         while self._spare_turns:
             with suppress(IndexError):  # another thread was faster
-                if self._spare_turns.popleft() > time.monotonic():
-                    return True
-        return False
+                turn = self._spare_turns.popleft()
+                if turn > max(time.monotonic(), self._void_until):
+                    return turn
+        return None
 
     def _send(
         self, endpoint: str, code: str = "", *, send_before: float = math.inf, **content: Any
@@ -212,7 +221,8 @@ class PaystackClient:
             self._rejected = rejected.message
             raise
         except NotProcessed as limited:
-            self._spare_turns.clear()
+            if endpoint == CREATE:
+                self._void_until = time.monotonic() + _SPARE_SECONDS
             self._quota.pause(endpoint, limited.retry_after_seconds or 0)
             raise
 

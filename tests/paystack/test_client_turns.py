@@ -1,15 +1,16 @@
 """Whose turn it is to make a payment request: waited for, used, or given to the next."""
 
+import math
 import threading
 import time
 
 import pytest
 
-from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.paystack.client import CREATE, FETCH, PaystackClient
 from leaseup_dagster.paystack.errors import NotProcessed
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.paystack.conftest import FakeQuota, NewClient, Rent, create
+from tests.paystack.conftest import FakeQuota, NewClient, Rent
 
 
 class NeverSet(threading.Event):
@@ -24,6 +25,12 @@ class NeverSet(threading.Event):
         return False
 
 
+@pytest.fixture
+def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn gets old while a slow machine is at it."""
+    monkeypatch.setattr("leaseup_dagster.paystack.client._SPARE_SECONDS", 60)
+
+
 def test_a_turn_is_waited_for_as_long_as_the_quota_says(
     new_client: NewClient, quota: FakeQuota
 ) -> None:
@@ -34,13 +41,13 @@ def test_a_turn_is_waited_for_as_long_as_the_quota_says(
     assert stop.waited == [7.5]
 
 
+@pytest.mark.usefixtures("long_turns")
 def test_a_turn_that_was_given_back_is_the_next_ones(
     new_client: NewClient, quota: FakeQuota
 ) -> None:
     stop, quota.wait = NeverSet(), 7.5
     client = new_client(stop=stop)
-    client.wait_for_turn_to_create()
-    client.give_back_turn_to_create()
+    client.give_back_turn_to_create(client.wait_for_turn_to_create())
 
     client.wait_for_turn_to_create()
     client.wait_for_turn_to_create()
@@ -48,27 +55,50 @@ def test_a_turn_that_was_given_back_is_the_next_ones(
     assert stop.waited == [7.5, 7.5]
 
 
-def test_a_turn_is_not_kept_for_later(
+def test_a_turn_is_not_kept_for_later_however_often_it_is_given_back(
     new_client: NewClient, quota: FakeQuota, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = new_client(stop=NeverSet())
-    client.give_back_turn_to_create()
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 1)
+    client, began = new_client(stop=NeverSet()), time.monotonic()
+    turn = client.wait_for_turn_to_create()
+    reserved = []
+    for tenths in (2, 4, 6, 8):
+        monkeypatch.setattr(time, "monotonic", lambda now=began + tenths / 10: now)
+        client.give_back_turn_to_create(turn)
+        turn = client.wait_for_turn_to_create()
+        reserved.append(len(quota.reserved))
 
-    client.wait_for_turn_to_create()
-
-    assert len(quota.reserved) == 1
+    assert reserved == [1, 1, 2, 2]
 
 
-def test_a_turn_that_was_given_back_is_void_once_paystack_says_wait(
-    client: PaystackClient, quota: FakeQuota, paystack: PaystackStandIn, rent: Rent
-) -> None:
+@pytest.mark.usefixtures("long_turns")
+@pytest.mark.parametrize("given_back", ["before", "after"])
+def test_a_turn_is_void_once_paystack_says_wait(
+    client: PaystackClient, quota: FakeQuota, paystack: PaystackStandIn, rent: Rent,
+    given_back: str,
+) -> None:  # fmt: skip
     paystack.faults.on_create(Fault.rate_limit())
-    client.give_back_turn_to_create()
+    turn = client.wait_for_turn_to_create()
+    if given_back == "before":
+        client.give_back_turn_to_create(turn)
     with pytest.raises(NotProcessed):
-        create(client, rent())
+        client.create_payment_request(rent(), send_before=math.inf)
+    if given_back == "after":
+        client.give_back_turn_to_create(turn)
 
     client.wait_for_turn_to_create()
 
-    assert len(quota.reserved) == 1
+    assert quota.reserved == [CREATE, CREATE]
+
+
+@pytest.mark.usefixtures("long_turns")
+def test_a_turn_stays_good_when_paystack_says_wait_with_something_else(
+    client: PaystackClient, quota: FakeQuota, paystack: PaystackStandIn
+) -> None:
+    paystack.faults.on(FETCH, Fault.rate_limit())
+    client.give_back_turn_to_create(client.wait_for_turn_to_create())
+    with pytest.raises(NotProcessed):
+        client.fetch_payment_request("PRQ_1")
+
+    client.wait_for_turn_to_create()
+
+    assert quota.reserved == [CREATE, FETCH]
