@@ -11,7 +11,7 @@ from datetime import date
 from leaseup_dagster.batching import slices
 from leaseup_dagster.invoicing import ledger, planning, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
-from leaseup_dagster.invoicing.keys import InvoiceBatch, LedgerKey
+from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
@@ -20,10 +20,10 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 def cut(
-    keys: Sequence[LedgerKey], as_of: date, batch_size: int, hold: str = ""
+    keys: Sequence[LedgerKey], as_of: date, batch_size: int, compared: Compared
 ) -> list[InvoiceBatch]:
     """Batches of `batch_size`, or larger ones where they would be too many steps."""
-    return [InvoiceBatch(as_of, place, part, hold) for place, part in slices(keys, batch_size)]
+    return [InvoiceBatch(as_of, place, part, compared) for place, part in slices(keys, batch_size)]
 
 
 def bill(
@@ -35,8 +35,8 @@ def bill(
     """
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]
-    if batch.hold:
-        return [Outcome(key, Kind.HELD, batch.hold) for key in batch.keys]
+    if batch.compared.hold:
+        return [Outcome(key, Kind.HELD, batch.compared.hold) for key in batch.keys]
     with creation.engine.begin() as connection:
         planning.plan_again(connection, batch.keys, batch.as_of, tasks)
         ledger.refuse_without_customer(connection, batch.keys)

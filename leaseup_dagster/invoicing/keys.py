@@ -84,11 +84,13 @@ class Compared:
     """What a look at Paystack before the first request found.
 
     `hold` is why nothing may be sent, because there was no answer; `retry`: there may be one soon.
+    `run_id` is the run that looked: what it found holds for no other.
     """
 
     remembered: int = 0
     hold: str = ""
     retry: bool = False
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,7 @@ class InvoiceBatch:
     as_of: date
     place: Place
     keys: tuple[LedgerKey, ...]
-    # Why none of them may be sent in this run; empty: they may.
-    hold: str = ""
+    compared: Compared = Compared()
 
 
 @dataclass(frozen=True)

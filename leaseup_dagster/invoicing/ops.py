@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -40,14 +41,7 @@ def compare_before_billing(
     creation: dg.ResourceParam[InvoiceCreation],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Compared:
-    seconds = seconds_left(context, tasks.taking_seconds)
-    compared = forgotten.compare(creation.engine, creation.paystack, tasks, seconds)
-    if compared.retry and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(compared.hold)
-    if compared.hold:
-        context.log.warning(compared.hold)
-    if compared.remembered:
-        context.log.warning(report.remembered_line(compared))
+    compared = _compare(context, creation, tasks)
     context.add_output_metadata({"found at Paystack, not in the ledger": compared.remembered})
     return compared
 
@@ -66,7 +60,7 @@ def cut_into_batches(
 ) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
     with engine.connect() as connection:
         keys = standing.open_keys(connection, MAX_PER_RUN, plan.only)
-    for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared.hold):
+    for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared):
         yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
 
@@ -82,6 +76,7 @@ def create_planned_invoices(
     creation: dg.ResourceParam[InvoiceCreation],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
+    batch = _compared_in_this_attempt(context, batch, creation, tasks)
     began = time.monotonic()
     outcomes = batches.bill(batch, creation, tasks, seconds_left(context, tasks.taking_seconds))
     _tell_progress(context, batch, outcomes, time.monotonic() - began)
@@ -141,6 +136,36 @@ def report_invoicing(
     if wrong:
         raise dg.Failure(wrong, metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
+
+
+def _compare(
+    context: dg.OpExecutionContext, creation: InvoiceCreation, tasks: TaskSettings
+) -> Compared:
+    seconds = seconds_left(context, tasks.taking_seconds)
+    compared = forgotten.compare(creation.engine, creation.paystack, tasks, seconds)
+    if compared.retry and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(compared.hold)
+    if compared.hold:
+        context.log.warning(compared.hold)
+    if compared.remembered:
+        context.log.warning(report.remembered_line(compared))
+    return replace(compared, run_id=context.run_id)
+
+
+def _compared_in_this_attempt(
+    context: dg.OpExecutionContext,
+    batch: InvoiceBatch,
+    creation: InvoiceCreation,
+    tasks: TaskSettings,
+) -> InvoiceBatch:
+    """The batch, with a new look if the database may have lost something since the last one.
+
+    What made the step fail may have been a standby that took over, without the last seconds.
+    """
+    first_attempt = context.retry_number == 0 and batch.compared.run_id == context.run_id
+    if first_attempt or seconds_left(context, tasks.taking_seconds) <= 0:
+        return batch
+    return replace(batch, compared=_compare(context, creation, tasks))
 
 
 def _metadata(

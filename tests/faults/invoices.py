@@ -12,7 +12,7 @@ from leaseup_dagster.customers import missing
 from leaseup_dagster.customers.registration import Registration
 from leaseup_dagster.invoicing import batches, forgotten, planning, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
-from leaseup_dagster.invoicing.keys import InvoiceBatch, LedgerKey
+from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack_books import StoredPaymentRequest
 from leaseup_dagster.settings import TaskSettings
@@ -144,7 +144,7 @@ class Morning:
         self._engine, self._client = creation.engine, creation.paystack
         self._tasks = tasks
         self._keys: list[LedgerKey] = []
-        self._hold = ""
+        self._compared = Compared()
 
     def go(self, heal: Heal | None, before_the_end: Callable[[], None]) -> None:
         step(self._plan, heal)
@@ -168,7 +168,7 @@ class Morning:
 
     def _compare(self) -> bool:
         compared = forgotten.compare(self._engine, self._client, self._tasks, 60)
-        self._hold = compared.hold
+        self._compared = compared
         return compared.retry
 
     def _cut(self) -> bool:
@@ -178,7 +178,7 @@ class Morning:
 
     def _bill(self) -> bool:
         place = Place(1, 1, before=0, total=len(self._keys))
-        batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._hold)
+        batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._compared)
         outcomes = batches.bill(batch, self._creation, self._tasks, 60)
         with self._engine.connect() as connection:
             standing.results(connection, batch.keys)

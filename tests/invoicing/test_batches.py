@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from leaseup_dagster.batching import Place
 from leaseup_dagster.invoicing import batches, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
-from leaseup_dagster.invoicing.keys import InvoiceBatch, InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, InvoicePlan, LedgerKey
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import TaskSettings
@@ -36,7 +36,7 @@ def keys(count: int) -> list[LedgerKey]:
     ],
 )
 def test_steps_stay_few_and_batches_grow(count: int, sizes: list[int]) -> None:
-    cut = batches.cut(keys(count), TODAY, batch_size=10)
+    cut = batches.cut(keys(count), TODAY, 10, Compared())
 
     assert [len(batch.keys) for batch in cut] == sizes
     assert [key for batch in cut for key in batch.keys] == keys(count)

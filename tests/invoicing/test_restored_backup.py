@@ -1,4 +1,7 @@
-"""The database is an older copy of itself, Paystack is not: nobody is billed a second time."""
+"""The database is an older copy of itself, Paystack is not: nobody is billed a second time.
+
+A backup was restored between two runs, or a standby that lacks the last seconds took over in one.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,9 +14,11 @@ from sqlalchemy import Connection, text
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.references import reference_in, reference_of
 from leaseup_dagster.paystack.models import PaymentRequest
+from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.builders import an_invoice
-from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.faults import Ending, Fault, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from tests.faults.whole_jobs import found_again, run_config
 from tests.invoicing.test_jobs import failure_of, report_of, states
 
 AS_OF = {"as_of": "2026-11-24"}
@@ -130,6 +135,62 @@ def test_restored_to_the_middle_of_a_run(
 
     assert run(*CHECK).success
     assert_all_are_billed_once(connection, paystack, leases=6)
+
+
+@pytest.fixture
+def in_a_second_attempt(paystack: PaystackStandIn) -> Callable[..., None]:
+    """`in_a_second_attempt(key, act)`: while it sends `key`, after the others were recorded."""
+    not_yet = Fault.rate_limit(x_ratelimit_reset="0")
+
+    def arrange(key: LedgerKey, act: Callable[[], None]) -> None:
+        def acted(reply: Reply) -> Ending:
+            act()
+            return not_yet.ending(reply)
+
+        for fault in (not_yet, Fault(acted, accepts=False)):
+            paystack.faults.on_create(fault, matching=f'"lease_id":"{key.lease_id}"')
+
+    return arrange
+
+
+def test_a_standby_takes_over_in_the_middle_of_a_step(
+    run: Run, plan: Callable[[], object], backup, in_a_second_attempt: Callable[..., None],
+    due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    *_, last = [due_lease() for _ in range(3)]
+    plan()
+    in_a_second_attempt(last, backup())
+
+    result = run(*CHECK)
+
+    assert result.success
+    assert (report_of(result)["created"], report_of(result)["adopted"]) == (1, 2)
+    assert_all_are_billed_once(connection, paystack, leases=3)
+
+
+def test_a_standby_took_over_and_the_run_goes_on_from_its_failure(
+    settings: pytest.MonkeyPatch, plan: Callable[[], object], backup,
+    in_a_second_attempt: Callable[..., None], due_lease: Lease, connection: Connection,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    """The look that the failed run took is not repeated: it succeeded, and is out of date."""
+    *_, last = [due_lease() for _ in range(3)]
+    plan()
+    take_over = backup()
+    away = text(f"ALTER TABLE {LEDGER} RENAME TO away")
+    in_a_second_attempt(last, lambda: connection.execute(away))
+    job = found_again("check_upcoming_invoices")
+    with dg.DagsterInstance.ephemeral() as instance, waiting_at_most(0):
+        failed = dg.execute_job(job, instance, run_config=run_config({"plan_invoices": AS_OF}))
+        connection.execute(text("ALTER TABLE leaseup_dagster.away RENAME TO invoice_ledger"))
+        take_over()
+        from_failure = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+
+        result = dg.execute_job(job, instance, reexecution_options=from_failure)
+
+    assert len(paystack.payment_requests) == 3
+    assert (failed.success, result.success) == (False, True)
+    assert_all_are_billed_once(connection, paystack, leases=3)
 
 
 def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
