@@ -46,8 +46,9 @@ _NEXT_IN_LINE = 2
 """So many threads take a slot ahead. What they would send may be another run's by then, and the
 slot nobody's: the fewer the better; one alone would come late for the next."""
 
-_SPARE_SECONDS = 0.5
-"""How late a turn may still be taken: less of a minute than the quota leaves free."""
+_SPARE_SECONDS = 1.0
+"""How late a turn may still be taken: less than the 1.2 s of a minute that the quota leaves free,
+and long enough to outlast the change from one batch to the next where two runs share the work."""
 
 Turn = NewType("Turn", float)
 """The `time.monotonic()` instant until which a slot of the quota may still be used."""
