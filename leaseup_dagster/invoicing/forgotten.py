@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from itertools import islice
+from itertools import islice, pairwise
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -33,8 +33,9 @@ BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
 month may have been billed that still matters."""
 
-_ONE_LOOK = 1000
-"""So many payment requests are listed page by page; beyond that the days are listed at once."""
+_ONE_LOOK = 300
+"""So many payment requests are listed page by page; beyond that parts of the time are listed at
+once, or a run of a large day would spend its time on what the run before it made."""
 
 _CHUNK = 100
 
@@ -161,10 +162,12 @@ def _unknown_in(
     (found,) = within_time([window], _ONE_LOOK)
     if found is not None:
         return found
-    return [request for part in within_time(_days(window), None) for request in part or ()]
+    return [request for part in within_time(_parts(window, width), None) for request in part or ()]
 
 
-def _days(window: Window) -> list[Window]:
-    days = (window.until - window.since) // timedelta(days=1) + 1
-    starts = [window.since + timedelta(days=number) for number in range(days)]
-    return [Window(start, min(start + timedelta(days=1), window.until)) for start in starts]
+def _parts(window: Window, width: int) -> list[Window]:
+    """Equal ones, a day at most, and twice as many as are listed at once: some hold little."""
+    length = window.until - window.since
+    number = max(2 * width, -(-length // timedelta(days=1)))
+    edges = [window.since + length * i / number for i in range(number)]
+    return [Window(*part) for part in pairwise([*edges, window.until])]

@@ -253,11 +253,16 @@ def test_nothing_is_sent_while_paystack_cannot_be_asked(
     assert run(*CHECK).success
 
 
-def test_a_first_look_over_much_is_cut_into_days(
-    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
-    monkeypatch: pytest.MonkeyPatch, backup,
-) -> None:  # fmt: skip
+@pytest.fixture
+def large_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than three payment requests are listed in parts, all at once."""
     monkeypatch.setattr("leaseup_dagster.invoicing.forgotten._ONE_LOOK", 3)
+
+
+@pytest.mark.usefixtures("large_look")
+def test_a_first_look_over_much_finds_all(
+    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn, backup
+) -> None:
     for _ in range(8):
         due_lease()
     restore = backup()
@@ -266,6 +271,29 @@ def test_a_first_look_over_much_is_cut_into_days(
 
     assert run(*CHECK).success
     assert_all_are_billed_once(connection, paystack, leases=8)
+
+
+@pytest.mark.usefixtures("large_look")
+def test_a_look_over_much_of_one_morning_finds_all(
+    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn, backup
+) -> None:
+    due_lease()
+    run(*CHECK)
+    restore = backup()
+    for _ in range(8):
+        due_lease()
+    run(*CHECK)
+    for number, request in enumerate(paystack.payment_requests[1:]):
+        request.created_at -= timedelta(seconds=70 * number)
+    restore()
+    paystack.requests.clear()
+
+    result = run(*CHECK)
+
+    assert report_of(result)["adopted"] == 8
+    assert_all_are_billed_once(connection, paystack, leases=9)
+    looks = {seen.query.get("from") for seen in paystack.requests_to(LIST)}
+    assert len(looks) > 8
 
 
 def test_an_ordinary_morning_costs_one_look_and_a_run_with_nothing_to_do_none(
