@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
+from sqlalchemy import text
+
 from bench import portfolio
 from bench.figures import Figure, tell
 from leaseup_dagster.database.connection import open_engine
@@ -23,12 +25,16 @@ from leaseup_dagster.paystack.errors import NotProcessed
 from leaseup_dagster.paystack.models import NewPaymentRequest
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
-from leaseup_dagster.sandbox.world import a_world
+from leaseup_dagster.sandbox.world import World, a_world
 
 LIMIT, SECONDS = 600, 60
 WANTED = 0.97
 HANDS = 10
 CREATE = "POST /paymentrequest"
+
+_BILLING = """
+SELECT count(DISTINCT run_id) FROM leaseup_dagster.invoice_history WHERE to_state = 'invoiced'
+"""
 
 
 def figures() -> Iterator[Figure]:
@@ -115,13 +121,18 @@ def _two_runs() -> tuple[float, int]:
         portfolio.let(world, 5 * LIMIT)
         command = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
         runs = [world.dagster("job", "execute", *command) for _ in range(2)]
-        # Both are at work by then; the second finds some of its rows taken by the first.
-        world.children.wait(runs[0], until=lambda: len(paystack.requests_to(CREATE)) > LIMIT // 4)
+        world.children.wait(runs[0], until=lambda: _billing(world) == len(runs))
         before, ends_at = len(paystack.requests_to(CREATE)), time.monotonic() + SECONDS
         ended = world.children.wait(runs[0], until=lambda: time.monotonic() > ends_at)
         if ended is not None or runs[1].poll() is not None:
             raise SystemExit(world.log_tail())
         return _used(paystack, before, LIMIT)
+
+
+def _billing(world: World) -> int:
+    """So many runs have billed something."""
+    with world.engine.connect() as connection:
+        return int(connection.execute(text(_BILLING)).scalar_one())
 
 
 if __name__ == "__main__":

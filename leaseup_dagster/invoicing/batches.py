@@ -36,7 +36,9 @@ def bill(
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]
     if batch.compared.hold:
-        return [Outcome(key, Kind.HELD, batch.compared.hold) for key in batch.keys]
+        with creation.engine.connect() as connection:
+            planned = standing.planned_keys(connection, batch.keys)
+        return [Outcome(key, Kind.HELD, batch.compared.hold) for key in planned]
     with creation.engine.begin() as connection:
         planning.plan_again(connection, batch.keys, batch.as_of, tasks)
         ledger.refuse_without_customer(connection, batch.keys)

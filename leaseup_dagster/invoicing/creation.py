@@ -10,6 +10,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -21,7 +22,7 @@ from leaseup_dagster.invoicing import adoption, ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import Claim
 from leaseup_dagster.invoicing.standing import Unanswered
-from leaseup_dagster.paystack.client import PaystackClient
+from leaseup_dagster.paystack.client import PaystackClient, Turn
 from leaseup_dagster.paystack.errors import (
     KeyRejected,
     NotFound,
@@ -36,6 +37,11 @@ from leaseup_dagster.settings import SEND_WINDOW_SECONDS
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 
+_NEXT_IN_LINE = 2
+"""So many threads take a slot of the quota ahead. What they would send may be another run's by
+then, and a slow Paystack would have them all leave late: the fewer the better; one alone would come
+late for the next."""
+
 
 class Kind(Enum):
     """What became of one attempt."""
@@ -49,7 +55,7 @@ class Kind(Enum):
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     TAKEN = "taken"  # somebody else has it
-    HELD = "held"  # nothing was sent for a reason that holds for the whole run
+    HELD = "held"  # not sent: Paystack could not be asked what it has
 
     @property
     def worth_another_try(self) -> bool:
@@ -74,6 +80,9 @@ class InvoiceCreation:
     send_window_seconds: float = SEND_WINDOW_SECONDS
     # Requests at once; what has its answer is recorded beside them.
     at_once: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(10))
+    next_in_line: threading.Semaphore = field(
+        default_factory=lambda: threading.Semaphore(_NEXT_IN_LINE)
+    )
 
     def bill(self, todo: LedgerKey | Unanswered) -> Outcome:
         """One planned or unanswered month. Never raises: one bad row stops no other."""
@@ -95,8 +104,7 @@ class InvoiceCreation:
         return self._mark_and_send(key, lambda connection: ledger.claim(connection, key))
 
     def _mark_and_send(self, key: LedgerKey, mark: Callable[[Connection], Claim | None]) -> Outcome:
-        turn = self.paystack.wait_for_turn_to_create()
-        with self.at_once:
+        with self._turn() as turn:
             send_before = time.monotonic() + self.send_window_seconds
             with self._commit_each() as connection:
                 claimed = mark(connection)
@@ -105,6 +113,17 @@ class InvoiceCreation:
                 return Outcome(key, Kind.TAKEN)
             made = self._send(claimed, send_before)
         return made if isinstance(made, Outcome) else self._record(claimed, made)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Turn]:
+        """Waited for together with one of the requests at once: no turn gets old in between."""
+        with self.next_in_line:
+            turn = self.paystack.wait_for_turn_to_create()
+            self.at_once.acquire()
+        try:
+            yield turn
+        finally:
+            self.at_once.release()
 
     def _finish(self, attempt: Unanswered) -> Outcome:
         """Look first; send again only what is not there and can no longer arrive."""

@@ -160,12 +160,21 @@ def _compared_in_this_attempt(
 ) -> InvoiceBatch:
     """The batch, with a new look if the database may have lost something since the last one.
 
-    What made the step fail may have been a standby that took over, without the last seconds.
+    What ended an earlier attempt may have been a standby that took over, without the last seconds.
     """
-    first_attempt = context.retry_number == 0 and batch.compared.run_id == context.run_id
-    if first_attempt or seconds_left(context, tasks.taking_seconds) <= 0:
+    still_true = batch.compared.run_id == context.run_id and not _began_before(context)
+    if still_true or seconds_left(context, tasks.taking_seconds) <= 0:
         return batch
     return replace(batch, compared=_compare(context, creation, tasks))
+
+
+def _began_before(context: dg.OpExecutionContext) -> bool:
+    """Whether this is not the step's first attempt: Dagster tries it again, or a broker hands it
+    to another worker, which Dagster does not count."""
+    begun = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED}
+    step = context.get_step_execution_context().step.key
+    entries = context.instance.all_logs(context.run_id, of_type=begun)
+    return sum(entry.step_key == step for entry in entries) > 1
 
 
 def _metadata(
@@ -213,7 +222,7 @@ def _tell_progress(
 ) -> None:
     counts = Counter(outcome.kind.value for outcome in outcomes)
     said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    handled = len(batch.keys) - counts[Kind.STOPPED.value]
+    handled = len(batch.keys) - counts[Kind.STOPPED.value] - counts[Kind.HELD.value]
     progress = batch.place.progress(handled, seconds)
     context.log.info(f"{progress}: {said or 'nothing left to do'}")
 

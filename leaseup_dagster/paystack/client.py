@@ -42,10 +42,6 @@ CREATE_CUSTOMER = "POST /customer"
 FETCH_CUSTOMER = "GET /customer/:code"
 
 _PAGE_SIZE = 100
-_NEXT_IN_LINE = 2
-"""So many threads take a slot ahead. What they would send may be another run's by then, and the
-slot nobody's: the fewer the better; one alone would come late for the next."""
-
 _SPARE_SECONDS = 1.0
 """How late a turn may still be taken: less than the 1.2 s of a minute that the quota leaves free,
 and long enough to outlast the change from one batch to the next where two runs share the work."""
@@ -78,7 +74,6 @@ class PaystackClient:
     ) -> None:
         self.stop = stop or threading.Event()
         self._quota = quota
-        self._next_in_line = threading.Semaphore(_NEXT_IN_LINE)
         self._spare_turns: deque[Turn] = deque()
         self._void_until = -math.inf
         self._rejected: str | None = None
@@ -107,13 +102,12 @@ class PaystackClient:
 
         Apart from it, so that a mark can be committed after the wait and right before the request.
         """
-        with self._next_in_line:
-            spare = self._spare_turn()
-            if spare is not None:
-                self._check_may_send(math.inf)
-                return spare
-            self._wait_for_turn(CREATE)
-            return Turn(time.monotonic() + _SPARE_SECONDS)
+        spare = self._spare_turn()
+        if spare is not None:
+            self._check_may_send(math.inf)
+            return spare
+        self._wait_for_turn(CREATE)
+        return Turn(time.monotonic() + _SPARE_SECONDS)
 
     def give_back_turn_to_create(self, turn: Turn) -> None:
         """Nothing was sent: whoever is next takes this turn and need not wait."""

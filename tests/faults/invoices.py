@@ -145,6 +145,7 @@ class Morning:
         self._tasks = tasks
         self._keys: list[LedgerKey] = []
         self._compared = Compared()
+        self._has_begun_to_bill = False
 
     def go(self, heal: Heal | None, before_the_end: Callable[[], None]) -> None:
         step(self._plan, heal)
@@ -177,6 +178,9 @@ class Morning:
         return False
 
     def _bill(self) -> bool:
+        if self._has_begun_to_bill:
+            self._compare()
+        self._has_begun_to_bill = True
         place = Place(1, 1, before=0, total=len(self._keys))
         batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._compared)
         outcomes = batches.bill(batch, self._creation, self._tasks, 60)

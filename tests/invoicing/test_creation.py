@@ -380,6 +380,28 @@ def test_a_month_that_another_run_took_costs_no_turn(
     assert quota.reserved == ["POST /paymentrequest"] * 2
 
 
+def test_a_slow_paystack_does_not_make_turns_pile_up_and_leave_together(
+    engine: Engine, paystack: PaystackStandIn, due_lease: Callable[..., LedgerKey], plan
+) -> None:  # fmt: skip
+    keys, quota, in_hand = [due_lease() for _ in range(8)], FakeQuota(), []
+    plan()
+    paystack.habits.latency_seconds = 0.05
+    quota.on_reserve = lambda: in_hand.append(
+        len(quota.reserved) - len(paystack.requests_to("POST /paymentrequest"))
+    )
+    with PaystackClient(
+        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
+        connections=1,
+    ) as client, ThreadPoolExecutor(8) as pool:  # fmt: skip
+        one_at_a_time = InvoiceCreation(
+            engine, client, 120, send_notification=False, at_once=threading.Semaphore(1)
+        )
+        kinds = [outcome.kind for outcome in pool.map(one_at_a_time.bill, keys)]
+
+    assert kinds == [Kind.CREATED] * 8
+    assert max(in_hand) <= 3  # one that is leaving, two that are next
+
+
 def test_a_run_that_looks_while_another_is_sending_does_not_record_twice(
     connection: Connection,
     paystack: PaystackStandIn,

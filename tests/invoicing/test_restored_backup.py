@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.utils import make_new_run_id
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.keys import LedgerKey
@@ -18,7 +19,7 @@ from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.builders import an_invoice
 from leaseup_dagster.sandbox.faults import Ending, Fault, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.faults.whole_jobs import found_again, run_config
+from tests.faults.whole_jobs import found_again, job_named, run_config
 from tests.invoicing.test_jobs import failure_of, report_of, states
 
 AS_OF = {"as_of": "2026-11-24"}
@@ -193,6 +194,27 @@ def test_a_standby_took_over_and_the_run_goes_on_from_its_failure(
     assert_all_are_billed_once(connection, paystack, leases=3)
 
 
+def test_a_step_that_a_broker_hands_to_a_second_worker_takes_a_look_of_its_own(
+    settings: pytest.MonkeyPatch, instance: dg.DagsterInstance, due_lease: Lease,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    """Its first worker died with the database, perhaps; Dagster does not count that attempt."""
+    due_lease()
+    begun = dg.DagsterEvent(
+        dg.DagsterEventType.STEP_START.value, CHECK[0],
+        step_key="create_planned_invoices[batch_001]",
+    )  # fmt: skip
+    run_id = make_new_run_id()
+    instance.report_dagster_event(begun, run_id)
+
+    result = job_named(CHECK[0]).execute_in_process(
+        run_id=run_id, instance=instance, run_config=run_config({"plan_invoices": AS_OF})
+    )
+
+    assert result.success
+    assert Counter(seen.endpoint for seen in paystack.requests) == {LIST: 2, CREATE: 1}
+
+
 def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
@@ -251,6 +273,34 @@ def test_nothing_is_sent_while_paystack_cannot_be_asked(
     assert (paystack.payment_requests, states(connection)) == ([], {"planned": 1})
     paystack.faults.clear()
     assert run(*CHECK).success
+
+
+def test_what_paystack_may_have_is_not_said_to_be_unsent(
+    run: Run, settings: pytest.MonkeyPatch, plan: Callable[[], object], due_lease: Lease,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    """It goes away in the middle of a step: one was made, one had no answer, one was not sent."""
+    settings.setenv("TASK_MAX_DURATION_SECONDS", "60")  # too short for it to be decided
+    _, unanswered, unsent = [due_lease() for _ in range(3)]
+    plan()
+
+    def goes_away(_: Reply) -> Ending:
+        paystack.faults.on_list(Fault.status(503), times=None)
+        return Reply.of(429, {"status": False, "message": "Rate limit exceeded!"})
+
+    for key, fault in (
+        (unanswered, Fault.status(500)),
+        (unsent, Fault(goes_away, accepts=False)),
+    ):
+        paystack.faults.on_create(fault, matching=f'"lease_id":"{key.lease_id}"')
+
+    result = run(*CHECK)
+
+    failure = failure_of(result)
+    assert f"lease_id={unsent.lease_id} due_date=2026-12-01 (planned): Nothing was sent" in failure
+    assert f"lease_id={unanswered.lease_id} due_date=2026-12-01 (requesting): " in failure
+    assert "(requesting): Nothing was sent" not in failure
+    assert len(paystack.payment_requests) == 1
 
 
 @pytest.fixture

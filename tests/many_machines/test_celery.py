@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from celery.result import AsyncResult
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.many_machines.executor import StepAnswer
@@ -87,6 +87,11 @@ def test_a_worker_that_is_killed_in_a_batch_doubles_and_loses_nothing(
 
     assert run.wait(180) == 0
     assert_each_lease_is_billed_once(connection, paystack, due)
+    with DagsterInstance.get() as instance:
+        (run_record,) = instance.get_runs()
+        begun = instance.all_logs(run_record.run_id, of_type=DagsterEventType.STEP_START)
+    # Dagster does not count the second time as another try; `create_planned_invoices` does.
+    assert max(Counter(entry.step_key for entry in begun).values()) == 2
 
 
 def test_a_run_told_to_stop_stops_its_steps_on_other_machines(

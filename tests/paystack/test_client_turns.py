@@ -58,7 +58,9 @@ def test_a_turn_that_was_given_back_is_the_next_ones(
 def test_a_turn_is_not_kept_for_later_however_often_it_is_given_back(
     new_client: NewClient, quota: FakeQuota, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, began = new_client(stop=NeverSet()), time.monotonic()
+    client = new_client(stop=NeverSet())
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began)
     turn = client.wait_for_turn_to_create()
     reserved = []
     for tenths in (4, 8, 12, 16):
