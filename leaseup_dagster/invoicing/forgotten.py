@@ -1,4 +1,4 @@
-"""Before the first request of a run: what Paystack has and the ledger has forgotten.
+"""Before a run sends, and before a step of it sends again: what Paystack has and the ledger forgot.
 
 After a backup was restored everything made since seems due again. All of it was made after the
 last payment request that the ledger remembers, so one look at what is newer than that finds it. On

@@ -81,7 +81,7 @@ class InvoicePlan:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a look at Paystack before the first request found.
+    """What a look at Paystack, before anything was sent, found.
 
     `hold` is why nothing may be sent, because there was no answer; `retry`: there may be one soon.
     `run_id` is the run that looked: what it found holds for no other.
