@@ -56,12 +56,14 @@ def figures() -> Iterator[Figure]:
     for day in days:
         yield Figure(
             f"{day.invoices:,} invoices, Paystack answering at once",
-            f"{day.runs} runs of {day.steps} steps and {day.longest_run:.0f} s at most,"
+            f"{day.runs} run{'s' * (day.runs > 1)}, of {day.steps} steps and"
+            f" {day.longest_run:.0f} s at most,"
             f" {day.seconds:.0f} s together (a bare loop {day.bare_seconds:.0f} s),"
             f" {day.peak_megabytes:.0f} MB, {day.storage_bytes:.0f} bytes kept by Dagster each",
         )
     first, *_, last = days
-    yield at_most("steps of the largest run", max(day.steps for day in days), STEPS)
+    steps = max(day.steps for day in days)
+    yield Figure("steps of the largest run", f"{steps}", f"at most {STEPS}", steps <= STEPS)
     yield at_most("seconds of the longest run", max(day.longest_run for day in days), RUN_SECONDS)
     what = f"memory of the largest process, {last.invoices:,} invoices beside {first.invoices:,}"
     yield at_most(what, last.peak_megabytes / first.peak_megabytes, GROWTH)
