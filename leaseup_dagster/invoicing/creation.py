@@ -116,11 +116,14 @@ class InvoiceCreation:
 
     @contextmanager
     def _turn(self) -> Iterator[Turn]:
-        """Waited for together with one of the requests at once: no turn gets old in between."""
+        """A turn, and one of the requests at once. Few wait for the second with the first in hand,
+        and who waited too long for it waits for a turn again."""
         with self.next_in_line:
             turn = self.paystack.wait_for_turn_to_create()
             self.at_once.acquire()
         try:
+            if not self.paystack.may_still_use(turn):
+                turn = self.paystack.wait_for_turn_to_create()
             yield turn
         finally:
             self.at_once.release()

@@ -171,6 +171,8 @@ def _compared_in_this_attempt(
 def _began_before(context: dg.OpExecutionContext) -> bool:
     """Whether this is not the step's first attempt: Dagster tries it again, or a broker hands it
     to another worker, which Dagster does not count."""
+    if context.retry_number > 0:
+        return True
     begun = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED}
     step = context.get_step_execution_context().step.key
     entries = context.instance.all_logs(context.run_id, of_type=begun)
@@ -222,7 +224,7 @@ def _tell_progress(
 ) -> None:
     counts = Counter(outcome.kind.value for outcome in outcomes)
     said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    handled = len(batch.keys) - counts[Kind.STOPPED.value] - counts[Kind.HELD.value]
+    handled = 0 if batch.compared.hold else len(batch.keys) - counts[Kind.STOPPED.value]
     progress = batch.place.progress(handled, seconds)
     context.log.info(f"{progress}: {said or 'nothing left to do'}")
 

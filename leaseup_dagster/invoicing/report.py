@@ -45,7 +45,7 @@ class InvoicingReport:
         results: dict[LedgerKey, InvoiceResult] = {}
         for result in (result for report in reports for result in report.results):
             earlier = results.get(result.key)
-            if earlier is None or earlier.state != result.state:
+            if earlier is None or earlier.state != result.state or not earlier.error:
                 results[result.key] = result
         left = {key for report in reports for key in report.left}
         in_order = [results[key] for key in sorted(results)]

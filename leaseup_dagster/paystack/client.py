@@ -113,6 +113,10 @@ class PaystackClient:
         """Nothing was sent: whoever is next takes this turn and need not wait."""
         self._spare_turns.append(turn)
 
+    def may_still_use(self, turn: Turn) -> bool:
+        """Neither too late for it, nor has Paystack told us to wait since."""
+        return turn > max(time.monotonic(), self._void_until)
+
     def create_payment_request(
         self, request: NewPaymentRequest, *, send_before: float
     ) -> PaymentRequest:
@@ -185,11 +189,11 @@ class PaystackClient:
         self._check_may_send(math.inf)
 
     def _spare_turn(self) -> Turn | None:
-        """One that was given back and is still good: not late, and of after the last 429."""
+        """One that was given back and is still good."""
         while self._spare_turns:
             with suppress(IndexError):  # another thread was faster
                 turn = self._spare_turns.popleft()
-                if turn > max(time.monotonic(), self._void_until):
+                if self.may_still_use(turn):
                     return turn
         return None
 

@@ -380,6 +380,21 @@ def test_a_month_that_another_run_took_costs_no_turn(
     assert quota.reserved == ["POST /paymentrequest"] * 2
 
 
+def test_a_turn_that_got_old_while_requests_were_out_is_waited_for_again(
+    engine: Engine, paystack: PaystackStandIn, planned: LedgerKey, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("leaseup_dagster.paystack.client._SPARE_SECONDS", 0)
+    quota = FakeQuota()
+    with PaystackClient(
+        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
+        connections=1,
+    ) as client:  # fmt: skip
+        outcome = InvoiceCreation(engine, client, 120, send_notification=False).bill(planned)
+
+    assert outcome.kind is Kind.CREATED
+    assert quota.reserved == ["POST /paymentrequest"] * 2
+
+
 def test_a_slow_paystack_does_not_make_turns_pile_up_and_leave_together(
     engine: Engine, paystack: PaystackStandIn, due_lease: Callable[..., LedgerKey], plan
 ) -> None:  # fmt: skip

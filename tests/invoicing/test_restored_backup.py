@@ -154,13 +154,25 @@ def in_a_second_attempt(paystack: PaystackStandIn) -> Callable[..., None]:
     return arrange
 
 
+@pytest.mark.parametrize(
+    "of_dagster_too", [False, True], ids=["LeaseUp's", "LeaseUp's and Dagster's"]
+)
 def test_a_standby_takes_over_in_the_middle_of_a_step(
     run: Run, plan: Callable[[], object], backup, in_a_second_attempt: Callable[..., None],
     due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
+    instance: dg.DagsterInstance, of_dagster_too: bool,
 ) -> None:  # fmt: skip
     *_, last = [due_lease() for _ in range(3)]
     plan()
-    in_a_second_attempt(last, backup())
+    restore = backup()
+
+    def take_over() -> None:
+        restore()
+        if of_dagster_too:
+            (at_work,) = instance.get_runs()
+            instance.event_log_storage.delete_events(at_work.run_id)
+
+    in_a_second_attempt(last, take_over)
 
     result = run(*CHECK)
 
