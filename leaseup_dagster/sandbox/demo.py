@@ -120,7 +120,7 @@ class Demo:
         _expect_equal(set(at_paystack.values()), {1}, "a month has more than one payment request")
         print(
             f"Paystack has exactly one payment request for each lease and due date:"
-            f" {at_paystack.total()} of {len(ours)}."
+            f" {at_paystack.total()} of {len(ours)}, without the one that was taken back."
         )
 
 
