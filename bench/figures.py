@@ -21,11 +21,16 @@ class Figure:
 
 
 def at_most(what: str, value: float, limit: float, unit: str = "") -> Figure:
-    return Figure(what, f"{value:.2f}{unit}", f"at most {limit:g}{unit}", value <= limit)
+    return Figure(what, f"{_number(value)}{unit}", f"at most {limit:g}{unit}", value <= limit)
 
 
 def at_least(what: str, value: float, limit: float, unit: str = "") -> Figure:
-    return Figure(what, f"{value:.2f}{unit}", f"at least {limit:g}{unit}", value >= limit)
+    return Figure(what, f"{_number(value)}{unit}", f"at least {limit:g}{unit}", value >= limit)
+
+
+def _number(value: float) -> str:
+    """Counts as they are, measures to two places."""
+    return f"{value}" if isinstance(value, int) else f"{value:.2f}"
 
 
 def tell(figures: Iterable[Figure]) -> list[Figure]:

@@ -62,8 +62,7 @@ def figures() -> Iterator[Figure]:
             f" {day.peak_megabytes:.0f} MB, {day.storage_bytes:.0f} bytes kept by Dagster each",
         )
     first, *_, last = days
-    steps = max(day.steps for day in days)
-    yield Figure("steps of the largest run", f"{steps}", f"at most {STEPS}", steps <= STEPS)
+    yield at_most("steps of the largest run", max(day.steps for day in days), STEPS)
     yield at_most("seconds of the longest run", max(day.longest_run for day in days), RUN_SECONDS)
     what = f"memory of the largest process, {last.invoices:,} invoices beside {first.invoices:,}"
     yield at_most(what, last.peak_megabytes / first.peak_megabytes, GROWTH)

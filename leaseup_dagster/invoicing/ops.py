@@ -173,10 +173,9 @@ def _began_before(context: dg.OpExecutionContext) -> bool:
     to another worker, which Dagster does not count."""
     if context.retry_number > 0:
         return True
-    begun = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED}
     step = context.get_step_execution_context().step.key
-    entries = context.instance.all_logs(context.run_id, of_type=begun)
-    return sum(entry.step_key == step for entry in entries) > 1
+    begun = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.STEP_START)
+    return sum(entry.step_key == step for entry in begun) > 1
 
 
 def _metadata(

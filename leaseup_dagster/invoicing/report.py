@@ -40,7 +40,7 @@ class InvoicingReport:
     def of(cls, reports: Sequence[BatchReport]) -> "InvoicingReport":
         """The last word on each month: later reports come after earlier ones.
 
-        Where nothing has changed since, the earlier one knows better why.
+        Where nothing has changed since, the earlier one knows better why, if it knows at all.
         """
         results: dict[LedgerKey, InvoiceResult] = {}
         for result in (result for report in reports for result in report.results):

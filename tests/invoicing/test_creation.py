@@ -13,11 +13,9 @@ from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
 from leaseup_dagster.invoicing.keys import InvoiceResult, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
-from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.builders import a_recurring_billable, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.paystack.conftest import FakeQuota
 
 
 @pytest.fixture
@@ -362,59 +360,6 @@ def test_six_workers_on_one_month_send_once(
 
     assert sorted(kinds, key=str) == sorted([Kind.CREATED] + [Kind.TAKEN] * 5, key=str)
     assert len(paystack.payment_requests) == 1
-
-
-def test_a_month_that_another_run_took_costs_no_turn(
-    engine: Engine, paystack: PaystackStandIn, planned: LedgerKey, due_lease, plan
-) -> None:  # fmt: skip
-    quota, free = FakeQuota(), due_lease()
-    plan()
-    with PaystackClient(
-        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
-        connections=1,
-    ) as client:  # fmt: skip
-        creation = InvoiceCreation(engine, client, 120, send_notification=False)
-        kinds = [creation.bill(key).kind for key in (planned, planned, planned, free)]
-
-    assert kinds == [Kind.CREATED, Kind.TAKEN, Kind.TAKEN, Kind.CREATED]
-    assert quota.reserved == ["POST /paymentrequest"] * 2
-
-
-def test_a_turn_that_got_old_while_requests_were_out_is_waited_for_again(
-    engine: Engine, paystack: PaystackStandIn, planned: LedgerKey, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    monkeypatch.setattr("leaseup_dagster.paystack.client._SPARE_SECONDS", 0)
-    quota = FakeQuota()
-    with PaystackClient(
-        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
-        connections=1,
-    ) as client:  # fmt: skip
-        outcome = InvoiceCreation(engine, client, 120, send_notification=False).bill(planned)
-
-    assert outcome.kind is Kind.CREATED
-    assert quota.reserved == ["POST /paymentrequest"] * 2
-
-
-def test_a_slow_paystack_does_not_make_turns_pile_up_and_leave_together(
-    engine: Engine, paystack: PaystackStandIn, due_lease: Callable[..., LedgerKey], plan
-) -> None:  # fmt: skip
-    keys, quota, in_hand = [due_lease() for _ in range(8)], FakeQuota(), []
-    plan()
-    paystack.habits.latency_seconds = 0.05
-    quota.on_reserve = lambda: in_hand.append(
-        len(quota.reserved) - len(paystack.requests_to("POST /paymentrequest"))
-    )
-    with PaystackClient(
-        secret_key="sk_test_sandbox", base_url=paystack.url, quota=quota, timeout_seconds=5,
-        connections=1,
-    ) as client, ThreadPoolExecutor(8) as pool:  # fmt: skip
-        one_at_a_time = InvoiceCreation(
-            engine, client, 120, send_notification=False, at_once=threading.Semaphore(1)
-        )
-        kinds = [outcome.kind for outcome in pool.map(one_at_a_time.bill, keys)]
-
-    assert kinds == [Kind.CREATED] * 8
-    assert max(in_hand) <= 3  # one that is leaving, two that are next
 
 
 def test_a_run_that_looks_while_another_is_sending_does_not_record_twice(
