@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.invoicing import planning
@@ -73,3 +73,23 @@ def creation(engine: Engine, paystack: PaystackStandIn) -> Iterator[InvoiceCreat
         connections=10,
     ) as client:
         yield InvoiceCreation(engine, client, settle_seconds=120, send_notification=False)
+
+
+@pytest.fixture
+def backup(connection: Connection) -> Callable[[], Callable[[], None]]:
+    """`restore = backup()`: what is written from here on is lost by `restore()`."""
+    tables = (("invoice", "invoice"), ("leaseup_dagster.invoice_ledger", "ledger"))
+
+    def make() -> Callable[[], None]:
+        for table, name in tables:
+            connection.execute(text(f"CREATE TABLE saved_{name} AS SELECT * FROM {table}"))
+        return restore
+
+    def restore() -> None:
+        connection.execute(text("SET session_replication_role = replica"))  # no trigger, no history
+        for table, name in tables:
+            connection.execute(text(f"DELETE FROM {table}"))
+            connection.execute(text(f"INSERT INTO {table} SELECT * FROM saved_{name}"))
+        connection.execute(text("SET session_replication_role = DEFAULT"))
+
+    return make

@@ -9,17 +9,14 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.utils import make_new_run_id
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.references import reference_in, reference_of
 from leaseup_dagster.paystack.models import PaymentRequest
-from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.builders import an_invoice
-from leaseup_dagster.sandbox.faults import Ending, Fault, Reply
+from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.faults.whole_jobs import found_again, job_named, run_config
 from tests.invoicing.test_jobs import failure_of, report_of, states
 
 AS_OF = {"as_of": "2026-11-24"}
@@ -29,25 +26,6 @@ LIST, CREATE = "GET /paymentrequest", "POST /paymentrequest"
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 Lease = Callable[..., LedgerKey]
-
-
-@pytest.fixture
-def backup(connection: Connection) -> Callable[[], Callable[[], None]]:
-    """`restore = backup()`: what is written from here on is lost by `restore()`."""
-
-    def make() -> Callable[[], None]:
-        for table, name in (("invoice", "invoice"), (LEDGER, "ledger")):
-            connection.execute(text(f"CREATE TABLE saved_{name} AS SELECT * FROM {table}"))
-        return restore
-
-    def restore() -> None:
-        connection.execute(text("SET session_replication_role = replica"))  # no trigger, no history
-        for table, name in (("invoice", "invoice"), (LEDGER, "ledger")):
-            connection.execute(text(f"DELETE FROM {table}"))
-            connection.execute(text(f"INSERT INTO {table} SELECT * FROM saved_{name}"))
-        connection.execute(text("SET session_replication_role = DEFAULT"))
-
-    return make
 
 
 def hours_pass(connection: Connection, paystack: PaystackStandIn, hours: int) -> None:
@@ -138,95 +116,6 @@ def test_restored_to_the_middle_of_a_run(
     assert_all_are_billed_once(connection, paystack, leases=6)
 
 
-@pytest.fixture
-def in_a_second_attempt(paystack: PaystackStandIn) -> Callable[..., None]:
-    """`in_a_second_attempt(key, act)`: while it sends `key`, after the others were recorded."""
-    not_yet = Fault.rate_limit(x_ratelimit_reset="0")
-
-    def arrange(key: LedgerKey, act: Callable[[], None]) -> None:
-        def acted(reply: Reply) -> Ending:
-            act()
-            return not_yet.ending(reply)
-
-        for fault in (not_yet, Fault(acted, accepts=False)):
-            paystack.faults.on_create(fault, matching=f'"lease_id":"{key.lease_id}"')
-
-    return arrange
-
-
-@pytest.mark.parametrize(
-    "of_dagster_too", [False, True], ids=["LeaseUp's", "LeaseUp's and Dagster's"]
-)
-def test_a_standby_takes_over_in_the_middle_of_a_step(
-    run: Run, plan: Callable[[], object], backup, in_a_second_attempt: Callable[..., None],
-    due_lease: Lease, connection: Connection, paystack: PaystackStandIn,
-    instance: dg.DagsterInstance, of_dagster_too: bool,
-) -> None:  # fmt: skip
-    *_, last = [due_lease() for _ in range(3)]
-    plan()
-    restore = backup()
-
-    def take_over() -> None:
-        restore()
-        if of_dagster_too:
-            (at_work,) = instance.get_runs()
-            instance.event_log_storage.delete_events(at_work.run_id)
-
-    in_a_second_attempt(last, take_over)
-
-    result = run(*CHECK)
-
-    assert result.success
-    assert (report_of(result)["created"], report_of(result)["adopted"]) == (1, 2)
-    assert_all_are_billed_once(connection, paystack, leases=3)
-
-
-def test_a_standby_took_over_and_the_run_goes_on_from_its_failure(
-    settings: pytest.MonkeyPatch, plan: Callable[[], object], backup,
-    in_a_second_attempt: Callable[..., None], due_lease: Lease, connection: Connection,
-    paystack: PaystackStandIn,
-) -> None:  # fmt: skip
-    """The look that the failed run took is not repeated: it succeeded, and is out of date."""
-    *_, last = [due_lease() for _ in range(3)]
-    plan()
-    take_over = backup()
-    away = text(f"ALTER TABLE {LEDGER} RENAME TO away")
-    in_a_second_attempt(last, lambda: connection.execute(away))
-    job = found_again("check_upcoming_invoices")
-    with dg.DagsterInstance.ephemeral() as instance, waiting_at_most(0):
-        failed = dg.execute_job(job, instance, run_config=run_config({"plan_invoices": AS_OF}))
-        connection.execute(text("ALTER TABLE leaseup_dagster.away RENAME TO invoice_ledger"))
-        take_over()
-        from_failure = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
-
-        result = dg.execute_job(job, instance, reexecution_options=from_failure)
-
-    assert len(paystack.payment_requests) == 3
-    assert (failed.success, result.success) == (False, True)
-    assert_all_are_billed_once(connection, paystack, leases=3)
-
-
-def test_a_step_that_a_broker_hands_to_a_second_worker_takes_a_look_of_its_own(
-    settings: pytest.MonkeyPatch, instance: dg.DagsterInstance, due_lease: Lease,
-    paystack: PaystackStandIn,
-) -> None:  # fmt: skip
-    """Its first worker died with the database, perhaps; Dagster does not count that attempt."""
-    due_lease()
-    begun = dg.DagsterEvent(
-        dg.DagsterEventType.STEP_START.value, CHECK[0],
-        step_key="create_planned_invoices[batch_001]",
-    )  # fmt: skip
-    run_id = make_new_run_id()
-    instance.report_dagster_event(begun, run_id)
-
-    result = job_named(CHECK[0]).execute_in_process(
-        run_id=run_id, instance=instance, run_config=run_config({"plan_invoices": AS_OF})
-    )
-
-    assert result.success
-    assert Counter(seen.endpoint for seen in paystack.requests) == {LIST: 2, CREATE: 1}
-
-
 def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
@@ -285,34 +174,6 @@ def test_nothing_is_sent_while_paystack_cannot_be_asked(
     assert (paystack.payment_requests, states(connection)) == ([], {"planned": 1})
     paystack.faults.clear()
     assert run(*CHECK).success
-
-
-def test_what_paystack_may_have_is_not_said_to_be_unsent(
-    run: Run, settings: pytest.MonkeyPatch, plan: Callable[[], object], due_lease: Lease,
-    paystack: PaystackStandIn,
-) -> None:  # fmt: skip
-    """It goes away in the middle of a step: one was made, one had no answer, one was not sent."""
-    settings.setenv("TASK_MAX_DURATION_SECONDS", "60")  # too short for it to be decided
-    _, unanswered, unsent = [due_lease() for _ in range(3)]
-    plan()
-
-    def goes_away(_: Reply) -> Ending:
-        paystack.faults.on_list(Fault.status(503), times=None)
-        return Reply.of(429, {"status": False, "message": "Rate limit exceeded!"})
-
-    for key, fault in (
-        (unanswered, Fault.status(500)),
-        (unsent, Fault(goes_away, accepts=False)),
-    ):
-        paystack.faults.on_create(fault, matching=f'"lease_id":"{key.lease_id}"')
-
-    result = run(*CHECK)
-
-    failure = failure_of(result)
-    assert f"lease_id={unsent.lease_id} due_date=2026-12-01 (planned): Nothing was sent" in failure
-    assert f"lease_id={unanswered.lease_id} due_date=2026-12-01 (requesting): " in failure
-    assert "(requesting): Nothing was sent" not in failure
-    assert len(paystack.payment_requests) == 1
 
 
 @pytest.fixture
