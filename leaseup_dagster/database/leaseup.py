@@ -121,6 +121,7 @@ invoice = Table(
     Column("dueDate", Date),
     Column("lineItems", JSONB),
     Column("recurringBillableId", Text),
+    Column("offlineReference", Text),
     Column("invoiceNumber", Integer),
     Column("createdAt", DateTime),
     Column("updatedAt", DateTime),

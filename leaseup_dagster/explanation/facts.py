@@ -7,7 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    select,
+    text,
+    union,
+)
+
+from leaseup_dagster.database.leaseup import invoice, transaction
+from leaseup_dagster.database.ledgers import invoice_ledger as ledger
+from leaseup_dagster.invoicing import amounts
 
 Rows = Sequence[Row[Any]]
 
@@ -66,22 +82,6 @@ _OF_LEASE = """
     )
 """
 
-_INVOICES = f"""
-    WITH {_OF_LEASE}, paid AS (
-        SELECT "invoiceId" AS id, sum(round("amountPaid"::numeric * 100))::bigint AS cents
-        FROM transaction WHERE "invoiceId" IN (SELECT id FROM of_lease)
-          AND "amountPaid" BETWEEN -1e9 AND 1e9 GROUP BY 1
-    )
-    SELECT of_lease.id, "invoiceNumber" AS number, category::text AS category,
-           status::text AS status, "dueDate" AS due_date, "paystackId" AS request_code,
-           "tenantId" AS tenant_id,
-           -- NaN and what lies beyond a billion rand is no amount
-           CASE WHEN "dueAmount" BETWEEN 0 AND 1e9
-                THEN round("dueAmount"::numeric * 100)::bigint END AS amount_cents,
-           coalesce(paid.cents, 0) AS paid_cents
-    FROM of_lease LEFT JOIN paid ON paid.id = of_lease.id ORDER BY "dueDate", "invoiceNumber"
-"""
-
 _PAYMENTS = f"""
     WITH {_OF_LEASE}
     SELECT "invoiceId" AS invoice_id, method::text AS method,
@@ -119,8 +119,37 @@ def gather(connection: Connection, lease_id: str) -> Facts:
         tenants=rows(_TENANTS),
         months=rows(_MONTHS),
         history=rows(_HISTORY),
-        invoices=rows(_INVOICES),
+        invoices=connection.execute(_invoices(lease_id)).all(),
         payments=rows(_PAYMENTS),
         reminders=rows(_REMINDERS),
         reminder_history=rows(_REMINDER_HISTORY),
+    )
+
+
+def _invoices(lease_id: str) -> Select[Any]:
+    """The lease's invoices, and what was paid on each, as the reminders count it."""
+    of_lease = union(
+        select(invoice.c.id).where(invoice.c.leaseId == lease_id),
+        select(ledger.c.invoice_id).where(ledger.c.lease_id == lease_id),
+    ).subquery()
+    some = select(invoice).where(invoice.c.id.in_(select(of_lease.c.id))).cte("of_lease")
+    # NaN and what lies beyond a billion rand is no amount.
+    paid = amounts.received(some, transaction.c.amountPaid.between(-1e9, 1e9), by=(some.c.id,))
+    amount = case(
+        (some.c.dueAmount.between(0, 1e9), cast(amounts.in_cents(some.c.dueAmount), BigInteger))
+    )
+    return (
+        select(
+            some.c.id,
+            some.c.invoiceNumber.label("number"),
+            cast(some.c.category, Text).label("category"),
+            cast(some.c.status, Text).label("status"),
+            some.c.dueDate.label("due_date"),
+            some.c.paystackId.label("request_code"),
+            some.c.tenantId.label("tenant_id"),
+            amount.label("amount_cents"),
+            cast(func.coalesce(paid.c.cents, 0), BigInteger).label("paid_cents"),
+        )
+        .outerjoin(paid, paid.c.id == some.c.id)
+        .order_by(some.c.dueDate, some.c.invoiceNumber)
     )

@@ -5,46 +5,51 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import CTE, Connection, and_, func, or_, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from leaseup_dagster.checking import IDS_SHOWN, Found, first
+from leaseup_dagster.checking import Found, first
+from leaseup_dagster.database.leaseup import invoice, transaction
+from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.reminders.overdue import COUNTS_AS_SENT
 
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
-# Paid when the text left: by the payments recorded until then, or PAID and not touched since. A
-# payment of the same minute may have crossed the text on its way.
-_PAID_BEFORE_THE_TEXT = text(
-    f"""
-    WITH texted AS (
-        SELECT invoice_id, tenant_id, step,
-               timezone('UTC', attempted_at) - interval '1 minute' AS texted_at
-        FROM leaseup_dagster.reminder_ledger
-        WHERE state IN :counts_as_sent AND attempted_at > now() - CAST(:lately AS interval)
-    ),
-    paid AS (
-        SELECT texted.invoice_id, texted.tenant_id, texted.step,
-               sum(round(transaction."amountPaid"::numeric * 100)) AS cents
-        FROM texted JOIN transaction
-          ON transaction."invoiceId" = texted.invoice_id
-         AND transaction."createdAt" < texted.texted_at
-        GROUP BY 1, 2, 3
-    )
-    SELECT count(*) AS total, (array_agg(
-        texted.invoice_id || ' step ' || texted.step || ' tenant ' || texted.tenant_id
-        ORDER BY texted_at DESC))[1 : {IDS_SHOWN}] AS ids
-    FROM texted
-    JOIN invoice ON invoice.id = texted.invoice_id
-    LEFT JOIN paid USING (invoice_id, tenant_id, step)
-    WHERE paid.cents >= round(invoice."dueAmount"::numeric * 100)
-       OR (invoice.status = 'PAID' AND invoice."updatedAt" < texted_at)
-    """
-).bindparams(bindparam("counts_as_sent", expanding=True))
-
 
 def texted_after_payment(connection: Connection, lately: timedelta) -> Found:
-    """Texts of late that may have reached a tenant whose invoice was already paid in LeaseUp."""
+    """Texts of late that may have reached a tenant whose invoice was already paid in LeaseUp.
+
+    Paid when the text left: by the payments recorded until then, or PAID and not touched since.
+    """
     connection.execute(_ALLOW_LONG)
-    values = {"counts_as_sent": COUNTS_AS_SENT, "lately": lately}
-    row = connection.execute(_PAID_BEFORE_THE_TEXT, values).one()
+    texted = _texted(lately)
+    texts = (texted.c.id, texted.c.tenant_id, texted.c.step)
+    paid = amounts.received(texted, transaction.c.createdAt < texted.c.texted_at, by=texts)
+    same_text = and_(*(paid.c[column.key] == column for column in texts))
+    named = func.concat(texted.c.id, " step ", texted.c.step, " tenant ", texted.c.tenant_id)
+    row = connection.execute(
+        select(
+            func.count().label("total"),
+            func.array_agg(aggregate_order_by(named, texted.c.texted_at.desc())).label("ids"),
+        )
+        .select_from(texted.outerjoin(paid, same_text))
+        .where(
+            or_(
+                paid.c.cents >= amounts.in_cents(texted.c.dueAmount),
+                and_(texted.c.status == "PAID", texted.c.updatedAt < texted.c.texted_at),
+            )
+        )
+    ).one()
     return Found(row.total, first(row.ids))
+
+
+def _texted(lately: timedelta) -> CTE:
+    # A payment of the same minute may have crossed the text on its way.
+    minute_before = func.timezone("UTC", ledger.c.attempted_at) - timedelta(minutes=1)
+    return (
+        select(invoice, ledger.c.tenant_id, ledger.c.step, minute_before.label("texted_at"))
+        .join(ledger, ledger.c.invoice_id == invoice.c.id)
+        .where(ledger.c.state.in_(COUNTS_AS_SENT), ledger.c.attempted_at > func.now() - lately)
+        .cte("texted")
+    )

@@ -13,9 +13,6 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
-    Numeric,
-    cast,
-    exists,
     func,
     select,
     text,
@@ -30,11 +27,11 @@ from leaseup_dagster.database.leaseup import (
     property_,
     tenant,
     tenant_lease,
-    transaction,
     unit,
     utc_now,
 )
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.payments import OPEN
 from leaseup_dagster.reminders.cadence import LastText
 from leaseup_dagster.reminders.recipients import Reminder
@@ -146,39 +143,27 @@ def _late(as_of: date, after_days: int) -> list[ColumnElement[bool]]:
 
 
 def _due(*chosen: ColumnElement[bool]) -> CTE:
-    """The chosen invoices with something due: their amount less recorded payments, in cents.
-
-    A NaN is larger than any number here, so that an unreadable amount is found and reported.
-    """
-    some = select(invoice).where(*chosen).cte("some")
-    paid = (
-        select(transaction.c.invoiceId, func.sum(_cents(transaction.c.amountPaid)).label("cents"))
-        .join(some, some.c.id == transaction.c.invoiceId)
-        .group_by(transaction.c.invoiceId)
-        .cte("paid")
-    )
-    cents = _cents(some.c.dueAmount) - func.coalesce(paid.c.cents, 0)
-    return (
-        select(some, cents.label("cents"))
-        .outerjoin(paid, paid.c.invoiceId == some.c.id)
-        .where(cents > 0)
-        .cte("due")
-    )
-
-
-def _cents(rands: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.round(cast(rands, Numeric) * 100)
+    """The chosen invoices with something due, and how much, in cents."""
+    return amounts.due(select(invoice).where(*chosen).cte("some"))
 
 
 def _recipients(due: CTE) -> CTE:
-    """Every tenant of the lease; the invoice's own where it has no lease, or the lease nobody."""
-    of_lease = select(due.c.id.label("invoice_id"), tenant_lease.c.tenantId.label("tenant_id"))
-    # Also where there is no lease; said with OR it would be asked again for each invoice.
-    housed = exists().where(tenant_lease.c.leaseId == due.c.leaseId)
-    own = select(due.c.id, due.c.tenantId).where(~housed)
-    return union(of_lease.join(tenant_lease, tenant_lease.c.leaseId == due.c.leaseId), own).cte(
-        "recipient"
+    """The invoice's own tenant, and those who share the lease with that tenant.
+
+    Once the lease was passed on, the debt stays with whom it was billed to: who came after hears
+    nothing of it.
+    """
+    theirs, other = tenant_lease.alias("theirs"), tenant_lease.alias("other")
+    shared = (
+        select(due.c.id, other.c.tenantId)
+        .join(
+            theirs,
+            (theirs.c.leaseId == due.c.leaseId) & (theirs.c.tenantId == due.c.tenantId),
+        )
+        .join(other, other.c.leaseId == due.c.leaseId)
     )
+    own = select(due.c.id.label("invoice_id"), due.c.tenantId.label("tenant_id"))
+    return union(own, shared).cte("recipient")
 
 
 def _last_texts() -> CTE:

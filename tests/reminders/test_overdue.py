@@ -13,6 +13,7 @@ from leaseup_dagster.sandbox.builders import (
     a_tenant,
     a_transaction,
     an_invoice,
+    insert,
 )
 from tests.reminders.conftest import DUE, Late, day, status
 
@@ -152,6 +153,42 @@ def test_an_invoice_without_a_lease_is_for_its_own_tenant(engine, connection) ->
 
     assert (row.tenant_id, row.first_name, row.unit) == (tenant, "Lerato", "")
     assert row.landlord == "Naledi Dlamini"
+
+
+def told(engine: Engine, invoice_id: str) -> set[str]:
+    with engine.connect() as connection:
+        return {row.tenant_id for row in overdue.reminders(connection, [invoice_id], day(4), 3)}
+
+
+def pass_on(connection, lease: str, *tenants: str) -> None:
+    """As LeaseUp's form does it: the rows that say who lives there are replaced."""
+    connection.execute(text('DELETE FROM tenant_lease WHERE "leaseId" = :id'), {"id": lease})
+    for tenant in tenants:
+        insert(connection, "tenant_lease", tenantId=tenant, leaseId=lease)
+
+
+def test_a_debt_stays_with_the_former_tenant_when_the_lease_is_passed_on(
+    engine, connection
+) -> None:
+    landlord = a_landlord(connection)
+    former, next_one = a_tenant(connection, landlord), a_tenant(connection, landlord)
+    lease = a_lease(connection, start=DUE, landlord=landlord, tenants=[former])
+    made = an_invoice(connection, lease, DUE)
+
+    pass_on(connection, lease, next_one)
+
+    assert told(engine, made) == {former}
+
+
+def test_who_shares_the_lease_with_the_invoices_tenant_is_told_too(engine, connection) -> None:
+    landlord = a_landlord(connection)
+    own, partner = a_tenant(connection, landlord), a_tenant(connection, landlord)
+    lease = a_lease(connection, start=DUE, landlord=landlord, tenants=[own])
+    made = an_invoice(connection, lease, DUE)
+
+    pass_on(connection, lease, own, partner)
+
+    assert told(engine, made) == {own, partner}
 
 
 def test_a_lease_that_nobody_lives_under_leaves_the_invoices_own_tenant(
