@@ -30,7 +30,9 @@ from leaseup_dagster.operations.jobs import (
     send_daily_digest,
 )
 from leaseup_dagster.paystack.resource import PaystackResource
+from leaseup_dagster.reconciliation.checks import PAYMENT_CHECKS
 from leaseup_dagster.reconciliation.jobs import (
+    decide_payment,
     payment_requests,
     reconcile_payment_requests,
     reconciliation_at_two,
@@ -62,21 +64,23 @@ sms = SmsResource()
 
 audit_books = dg.define_asset_job(
     "audit_books",
-    selection=dg.AssetSelection.checks(*INVOICE_CHECKS, *REMINDER_CHECKS),
-    description="Evaluates every check of the assets `invoices` and `reminders`, as their Checks"
-    " tab does one by one. Asks the database only, changes nothing, fails if a check fails.",
+    selection=dg.AssetSelection.checks(*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS),
+    description="Evaluates every check of the assets `invoices`, `payment_requests` and"
+    " `reminders`, as their Checks tab does one by one. Asks the database only, changes nothing,"
+    " fails if a check fails.",
     tags=RUN_TAGS,
 )
 
 defs = dg.Definitions(
     assets=[invoices, payment_requests, paystack_customers, reminders],
-    asset_checks=[*INVOICE_CHECKS, *REMINDER_CHECKS],
+    asset_checks=[*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS],
     jobs=[
         audit_books,
         cancel_invoice,
         check_upcoming_invoices,
         create_invoice,
         create_paystack_customers,
+        decide_payment,
         explain_lease,
         forget_old_communications,
         forget_old_runs,

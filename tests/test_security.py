@@ -62,6 +62,9 @@ def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
         "update_delivery_status": {},
         "reconcile_payment_requests": {},
         "audit_books": {},
+        "decide_payment": {
+            "decide": {"invoice_id": invoice, "decision": "leave", "reason": "a statement"}
+        },
         "explain_lease": {"explain_one_lease": AS_OF | {"lease_id": lease, "ask_paystack": True}},
         "cancel_invoice": {
             "choose_invoices_to_cancel": {

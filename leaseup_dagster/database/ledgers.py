@@ -4,6 +4,7 @@ Their DDL is in `migrations/`; a test holds the two together.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -49,6 +50,8 @@ invoice_ledger = Table(
     Column("request_code", Text),
     # Paystack's clock, as its answer to the request said; nothing for one that was found.
     Column("made_at", DateTime(timezone=True)),
+    # When its payment request was seen archived: nobody can pay it any more.
+    Column("archived_at", DateTime(timezone=True)),
     # The request was found at Paystack, made by an attempt that got no answer.
     Column("adopted", Boolean, nullable=False),
     Column("invoice_id", Text),
@@ -74,6 +77,29 @@ invoice_history = Table(
     Column("reason", Text),
 )
 """Written by a trigger, for each change of a ledger row's state, and append-only."""
+
+payment_question = Table(
+    "payment_question",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("request_code", Text, primary_key=True),
+    # What is to be decided, by its name in `invoicing.receipts.Doubt`.
+    Column("doubt", Text, nullable=False),
+    # What Paystack received on the request, what LeaseUp has of that, and of other money.
+    Column("received_cents", BigInteger, nullable=False),
+    Column("recorded_cents", BigInteger, nullable=False),
+    Column("otherwise_cents", BigInteger, nullable=False),
+    # The rows of LeaseUp's `transaction` that are too many.
+    Column("transaction_ids", ARRAY(Text), nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("told_at", DateTime(timezone=True)),
+    # A person's: NULL while nobody has decided.
+    Column("decision", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("reason", Text),
+    Column("run_id", Text),
+)
+"""Money of an invoice that only a person can decide about."""
 
 customer_refusal = Table(
     "customer_refusal",

@@ -41,6 +41,7 @@ class Facts:
     history: Rows
     invoices: Rows
     payments: Rows
+    questions: Rows
     reminders: Rows
     reminder_history: Rows
 
@@ -95,6 +96,12 @@ _PAYMENTS = f"""
     ORDER BY "createdAt", id
 """
 
+_QUESTIONS = f"""
+    WITH {_OF_LEASE}
+    SELECT * FROM leaseup_dagster.payment_question
+    WHERE invoice_id IN (SELECT id FROM of_lease) ORDER BY asked_at, invoice_id
+"""
+
 _REMINDERS = f"""
     WITH {_OF_LEASE}
     SELECT invoice_id, tenant_id, step, as_of, state, outcome, number, message_id, code, error,
@@ -121,6 +128,7 @@ def gather(connection: Connection, lease_id: str) -> Facts:
         history=rows(_HISTORY),
         invoices=connection.execute(_invoices(lease_id)).all(),
         payments=rows(_PAYMENTS),
+        questions=rows(_QUESTIONS),
         reminders=rows(_REMINDERS),
         reminder_history=rows(_REMINDER_HISTORY),
     )

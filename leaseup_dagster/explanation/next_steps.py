@@ -66,13 +66,19 @@ def _reminders(facts: Facts, as_of: date, cadence: Cadence) -> list[str]:
         open_ = invoice.status in CHASED and invoice.due_date is not None
         if not open_ or invoice.paid_cents >= (invoice.amount_cents or 0):
             continue
-        for tenant_id in [tenant.id for tenant in facts.tenants] or [invoice.tenant_id]:
+        for tenant_id in _told(facts, invoice.tenant_id):
             last = _last_text(facts, invoice.id, tenant_id)
             said.append(
                 f"Invoice {invoice.id}: tenant {tenant_id}"
                 f" {_next_text(cadence, invoice.due_date, last, as_of)}"
             )
     return said
+
+
+def _told(facts: Facts, debtor: str) -> list[str]:
+    """Those who share the lease with whom it was billed to; nobody who came after."""
+    tenants = [tenant.id for tenant in facts.tenants]
+    return tenants if debtor in tenants else [debtor]
 
 
 def _next_text(cadence: Cadence, due_date: date, last: LastText | None, as_of: date) -> str:

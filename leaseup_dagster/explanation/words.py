@@ -41,6 +41,7 @@ class Story:
             "the lease": (("", "as LeaseUp has it"), _lease_rows(facts)),
             "invoices": (_INVOICE_COLUMNS, _invoice_rows(facts)),
             "payments": (("invoice", "at", "amount", "method", "reference"), _payment_rows(facts)),
+            "money in doubt": (_QUESTION_COLUMNS, _question_rows(facts)),
             "at Paystack": (
                 ("payment request", "what Paystack says"),
                 [(answer.request_code, answer.in_words()) for answer in self.at_paystack],
@@ -64,6 +65,10 @@ class Story:
 
 _INVOICE_COLUMNS = (
     "invoice", "number", "category", "due date", "amount", "paid", "status", "payment request",
+)  # fmt: skip
+_QUESTION_COLUMNS = (
+    "invoice", "what", "at Paystack", "of it in LeaseUp", "paid otherwise", "rows too many",
+    "decided", "reason",
 )  # fmt: skip
 _LEDGER_COLUMNS = (
     "due date", "state", "amount", "reference", "billing", "attempts", "attempted at", "adopted",
@@ -138,6 +143,17 @@ def _payment_rows(facts: Facts) -> list[tuple[str, ...]]:
         (p.invoice_id or "", _at(p.at), _rands(p.cents), p.method, p.reference or "")
         for p in facts.payments
     ]
+
+
+def _question_rows(facts: Facts) -> list[tuple[str, ...]]:
+    return [
+        (
+            q.invoice_id, q.doubt, _rands(q.received_cents), _rands(q.recorded_cents),
+            _rands(q.otherwise_cents), ", ".join(q.transaction_ids),
+            f"{q.decision}, {_at(q.decided_at)}" if q.decision else "not yet", q.reason or "",
+        )
+        for q in facts.questions
+    ]  # fmt: skip
 
 
 def _ledger_rows(facts: Facts) -> list[tuple[str | int, ...]]:

@@ -138,6 +138,7 @@ def record_found(
         reference,
         invoice_id=str(uuid.uuid4()),
         request_code=found.request_code,
+        offline_reference=found.offline_reference,
         amount_cents=found.amount_cents,
         adopted=True,
         status="CANCELLED" if found.archived and not found.paid else "PENDING",

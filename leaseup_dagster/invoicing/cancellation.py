@@ -148,7 +148,7 @@ class InvoiceCancellation:
                 code=error.code,
             ) from None
         if request.has_payments:
-            payments.record_all(self.engine, invoice.invoice_id, request)
+            payments.settle(self.engine, invoice.invoice_id, request)
             raise _LeftAlone(Kind.PAID, f"there is a payment at Paystack on {request.request_code}")
         return request
 

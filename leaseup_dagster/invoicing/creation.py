@@ -178,6 +178,7 @@ class InvoiceCreation:
                 claimed.reference,
                 invoice_id=str(uuid.uuid4()),
                 request_code=made.request_code,
+                offline_reference=made.offline_reference,
                 amount_cents=claimed.amount_cents,
                 made_at=made.created_at,
             )

@@ -131,13 +131,21 @@ def refuse(connection: Connection, claimed: Claim, why: str) -> None:
     connection.execute(_while_claimed(claimed).values(state="refused", error=why))
 
 
+def line_items(cents: str) -> str:
+    """SQL: what LeaseUp's invoice page and PDF show of a rent of so many `cents`, in rands."""
+    return (
+        "jsonb_build_array(jsonb_build_object('name', 'Rent', 'quantity', 1,"
+        f" 'rate', {cents} / 100.0, 'amount', {cents} / 100.0))"
+    )
+
+
 _RECORD = text(
-    """
+    f"""
     WITH done AS (
         UPDATE leaseup_dagster.invoice_ledger AS ledger
         SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
             amount_cents = :amount_cents, adopted = :adopted, error = NULL, updated_at = now(),
-            made_at = coalesce(:made_at, made_at)
+            made_at = coalesce(:made_at, made_at), archived_at = NULL
         WHERE lease_id = :lease_id AND due_date = :due_date
           AND state = 'requesting' AND reference = :reference
         RETURNING *
@@ -145,15 +153,15 @@ _RECORD = text(
     INSERT INTO invoice (
         id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
         "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
-        "updatedAt")
+        "offlineReference", "updatedAt")
     -- What was deleted meanwhile must not keep the invoice from being recorded.
     SELECT invoice_id, (SELECT id FROM lease WHERE lease.id = done.lease_id),
            tenant_id, landlord_id, description, amount_cents / 100.0,
            'RENT', CAST(:status AS "InvoiceStatus"), request_code,
            'https://paystack.shop/pay/' || request_code, due_date,
-           jsonb_build_array(jsonb_build_object('name', 'Rent', 'amount', amount_cents / 100.0)),
+           {line_items("amount_cents")},
            (SELECT id FROM recurring_billable WHERE recurring_billable.id
-               = done.recurring_billable_id), timezone('UTC', now())
+               = done.recurring_billable_id), :offline_reference, timezone('UTC', now())
     FROM done
     RETURNING id
     """
@@ -167,6 +175,7 @@ def record(
     *,
     invoice_id: str,
     request_code: str,
+    offline_reference: str,
     amount_cents: int,
     made_at: datetime | None = None,
     adopted: bool = False,
@@ -185,6 +194,7 @@ def record(
             "reference": reference,
             "invoice_id": invoice_id,
             "request_code": request_code,
+            "offline_reference": offline_reference,
             "amount_cents": amount_cents,
             "made_at": made_at,
             "adopted": adopted,
@@ -207,6 +217,7 @@ def point_at_invoice(
             invoice_id=invoice_id,
             adopted=True,
             error=None,
+            archived_at=None,
             updated_at=func.now(),
         )
     )

@@ -1,55 +1,89 @@
-"""SQL: payments found at Paystack, recorded once. Each function is one statement.
+"""SQL: what Paystack received is written down in LeaseUp, once, and its invoice says PAID.
 
-Used by whoever asks Paystack how an invoice stands: the reminders, and the reconciliation.
+Used by whoever asks Paystack how an invoice stands: the reminders, the reconciliation and a
+cancellation. `receipts` decides; what only a person can decide is kept in `payment_question`.
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, exists, insert, literal, select, update
+from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, update
 
 from leaseup_dagster.database.leaseup import invoice, transaction, utc_now
+from leaseup_dagster.invoicing import amounts, questions, receipts
+from leaseup_dagster.invoicing.receipts import OPEN, Payment, Question, Recorded
 from leaseup_dagster.money import rands_from_cents
 from leaseup_dagster.paystack.models import PaymentRequest
 
-OPEN = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
-"""Statuses in which an invoice is still to be paid: never drafts, cancelled or paid ones."""
-
 
 @dataclass(frozen=True)
-class Payment:
-    """A payment as Paystack knows it. The reference is Paystack's own."""
+class Settled:
+    """How an invoice stood, and what was made of it.
 
-    reference: str
-    amount_cents: int
+    `written_cents` is what was written down; `question` is what a person must decide about its
+    money, and `told` whether a person was told of that before.
+    """
 
-
-def payments_on(request: PaymentRequest) -> list[Payment]:
-    """The payments made on a payment request that was fetched: a list has none of them."""
-    found = [
-        Payment(transaction.reference, transaction.amount_cents)
-        for transaction in request.transactions
-        if transaction.status == "success" and transaction.reference and transaction.amount_cents
-    ]
-    if request.paid and not found:
-        # Marked as paid on the dashboard: there is no transaction, so the request stands for it.
-        return [Payment(request.request_code, request.amount_paid_cents or request.amount_cents)]
-    return found
+    was_open: bool
+    paid: bool
+    written_cents: int = 0
+    question: Question | None = None
+    told: bool = False
 
 
-def record_all(engine: Engine, invoice_id: str, request: PaymentRequest) -> bool:
-    """The request's payments, and PAID if it is paid, in one transaction; each payment once.
+def settle(engine: Engine, invoice_id: str, request: PaymentRequest) -> Settled:
+    """Write down what Paystack received on `request` and LeaseUp has not, and PAID if that settles
+    the invoice, in one transaction. `request` was fetched.
 
-    False if the invoice is not to be paid any more: nothing was written.
+    Whatever somebody else writes at the same moment is waited for, and counted.
     """
     with engine.begin() as connection:
-        if not lock_if_open(connection, invoice_id):
-            return False
-        for payment in payments_on(request):
-            record(connection, invoice_id, payment)
-        if request.paid:
-            mark_paid(connection, invoice_id)
-    return True
+        found = _locked(connection, invoice_id)
+        if found is None:
+            return Settled(was_open=False, paid=False)
+        compared = receipts.compare(
+            request,
+            found.status,
+            int(found.cents) if found.cents is not None and found.cents.is_finite() else None,
+            recorded_on(connection, [invoice_id]).get(invoice_id, []),
+            questions.decided(connection, invoice_id, request.request_code),
+        )
+        for payment in compared.missing:
+            _record(connection, invoice_id, payment)
+        was_open = found.status in OPEN
+        if was_open and compared.settled:
+            _mark_paid(connection, invoice_id)
+        told = questions.keep(connection, invoice_id, request.request_code, compared.question)
+    return Settled(
+        was_open=was_open,
+        paid=found.status == "PAID" or (was_open and compared.settled),
+        written_cents=sum(payment.amount_cents for payment in compared.missing),
+        question=compared.question,
+        told=told,
+    )
+
+
+def recorded_on(connection: Connection, invoice_ids: Iterable[str]) -> dict[str, list[Recorded]]:
+    """What LeaseUp has recorded as paid on each of the invoices. One statement."""
+    rows = connection.execute(
+        select(
+            transaction.c.id,
+            transaction.c.invoiceId,
+            func.coalesce(transaction.c.referenceId, "").label("reference"),
+            amounts.in_cents(transaction.c.amountPaid).label("cents"),
+            (cast(transaction.c.method, Text) == "PAYSTACK").label("by_us"),
+        )
+        .where(transaction.c.invoiceId.in_(list(invoice_ids)))
+        .order_by(transaction.c.createdAt, transaction.c.id)
+    )
+    found: dict[str, list[Recorded]] = {}
+    for row in rows:
+        if row.cents.is_finite():
+            recorded = Recorded(row.id, row.reference, int(row.cents), row.by_us is True)
+            found.setdefault(row.invoiceId, []).append(recorded)
+    return found
 
 
 def lock_if_open(connection: Connection, invoice_id: str) -> bool:
@@ -58,33 +92,62 @@ def lock_if_open(connection: Connection, invoice_id: str) -> bool:
     return connection.execute(found.with_for_update(key_share=True)).first() is not None
 
 
-def record(connection: Connection, invoice_id: str, payment: Payment) -> None:
-    """One payment of an invoice, unless its reference is recorded. Lock the invoice first."""
-    values = select(
-        literal(str(uuid.uuid4())),
-        invoice.c.leaseId,
-        invoice.c.id,
-        literal("Payment via Paystack"),
-        literal(rands_from_cents(payment.amount_cents)),
-        literal(payment.reference),
-        literal("PAYSTACK", type_=transaction.c.method.type),
-        utc_now,
-    ).where(
-        invoice.c.id == invoice_id,
-        ~exists().where(transaction.c.referenceId == payment.reference),
+def mark_paid_in_part_by_mistake(connection: Connection) -> int:
+    """PARTIALLY_PAID becomes PAID where the recorded payments, each counted once, cover it.
+
+    LeaseUp's webhook compares cents with rands, and leaves what is paid in full like that.
+    """
+    part = invoice.c.status == "PARTIALLY_PAID"
+    some = select(invoice).where(part).cte("some")
+    paid = amounts.received(some, by=(some.c.id,))
+    covered = (
+        select(some.c.id)
+        .join(paid, paid.c.id == some.c.id)
+        .where(
+            # A NaN is larger than any number here.
+            some.c.dueAmount <= 1e9,
+            paid.c.cents <= 1e11,
+            paid.c.cents >= amounts.in_cents(some.c.dueAmount),
+        )
     )
-    columns = (
-        "id", "leaseId", "invoiceId", "description", "amountPaid", "referenceId", "method",
-        "updatedAt",
-    )  # fmt: skip
-    connection.execute(insert(transaction).from_select(columns, values))
-
-
-def mark_paid(connection: Connection, invoice_id: str) -> bool:
-    """PAID, unless somebody cancelled it or marked it PAID meanwhile."""
     marked = connection.execute(
         update(invoice)
-        .where(invoice.c.id == invoice_id, invoice.c.status.in_(OPEN))
+        .where(part, invoice.c.id.in_(covered))
         .values(status="PAID", updatedAt=utc_now)
     )
-    return bool(marked.rowcount)
+    return int(marked.rowcount)
+
+
+def _locked(connection: Connection, invoice_id: str) -> Row[Any, Any] | None:
+    """The invoice's status and amount in cents. Its row is locked against a payment too: the
+    webhook's insert waits for us, and we for it."""
+    return connection.execute(
+        select(invoice.c.status, amounts.in_cents(invoice.c.dueAmount).label("cents"))
+        .where(invoice.c.id == invoice_id)
+        .with_for_update()
+    ).first()
+
+
+def _record(connection: Connection, invoice_id: str, payment: Payment) -> None:
+    """One payment as a row of `transaction`, dated as Paystack dates it."""
+    of_invoice = select(invoice.c.leaseId).where(invoice.c.id == invoice_id).scalar_subquery()
+    paid_at = {"createdAt": func.timezone("UTC", payment.paid_at)} if payment.paid_at else {}
+    connection.execute(
+        insert(transaction).values(
+            id=str(uuid.uuid4()),
+            leaseId=of_invoice,
+            invoiceId=invoice_id,
+            description="Payment via Paystack",
+            amountPaid=rands_from_cents(payment.amount_cents),
+            referenceId=payment.reference,
+            method="PAYSTACK",
+            updatedAt=utc_now,
+            **paid_at,
+        )
+    )
+
+
+def _mark_paid(connection: Connection, invoice_id: str) -> None:
+    connection.execute(
+        update(invoice).where(invoice.c.id == invoice_id).values(status="PAID", updatedAt=utc_now)
+    )

@@ -139,6 +139,8 @@ class PaymentRequest(_Read):
     created_at: Instant = Field(None, validation_alias=AliasChoices("created_at", "createdAt"))
     due_date: Instant = None
     split_code: Text = ""
+    # What LeaseUp's own code knows it by.
+    offline_reference: Text = ""
     amount_paid_cents: int | None = Field(None, validation_alias="amount_paid")
     pending_amount_cents: int | None = Field(None, validation_alias="pending_amount")
     transactions: Annotated[list[Transaction], BeforeValidator(_transactions)] = Field(

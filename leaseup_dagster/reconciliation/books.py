@@ -1,12 +1,15 @@
-"""SQL: what our books hold of Paystack's payment requests. Questions only."""
+"""SQL: what our books hold of Paystack's payment requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy import Connection, Row, func, select, text, tuple_, update
 
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing import forgotten
+from leaseup_dagster.invoicing import forgotten, payments
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.ledger import line_items
+from leaseup_dagster.invoicing.receipts import Recorded
 from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.reconciliation.decisions import MonthInvoice
 from leaseup_dagster.reconciliation.differences import Held
@@ -22,7 +25,8 @@ _INVOICE = """
 # By the ledger's unique reference and the invoice's id: LeaseUp has no index on "paystackId".
 _BY_LEDGER = text(
     f"""
-    SELECT {_INVOICE} FROM leaseup_dagster.invoice_ledger AS ledger
+    SELECT {_INVOICE}, ledger.archived_at IS NOT NULL AS archived
+    FROM leaseup_dagster.invoice_ledger AS ledger
     JOIN invoice ON invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
     WHERE ledger.reference = ANY (CAST(:references AS text[]))
       AND ledger.request_code = ANY (CAST(:codes AS text[]))
@@ -30,7 +34,8 @@ _BY_LEDGER = text(
 )
 
 _BY_CODE = text(
-    f"""SELECT {_INVOICE} FROM invoice WHERE "paystackId" = ANY (CAST(:codes AS text[]))"""
+    f"""SELECT {_INVOICE}, false AS archived FROM invoice
+    WHERE "paystackId" = ANY (CAST(:codes AS text[]))"""
 )
 
 _OF_MONTH = text(
@@ -45,14 +50,50 @@ _OF_MONTH = text(
 )
 
 
-def held(connection: Connection, references: Mapping[str, str]) -> dict[str, Held]:
+# Never `updatedAt`: LeaseUp tells a landlord again of a paid invoice that was touched.
+_COMPLETE = text(
+    f"""
+    UPDATE invoice SET
+        "offlineReference" = coalesce(nullif("offlineReference", ''), found.offline_reference),
+        "lineItems" = CASE WHEN "lineItems" @? '$[*] ? (exists(@.quantity) && exists(@.rate))'
+                           THEN "lineItems" ELSE {line_items("ledger.amount_cents")} END
+    FROM unnest(CAST(:references AS text[]), CAST(:codes AS text[]), CAST(:offline AS text[]))
+        AS found (reference, request_code, offline_reference)
+    JOIN leaseup_dagster.invoice_ledger AS ledger USING (reference, request_code)
+    WHERE invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
+      AND ((coalesce("offlineReference", '') = '' AND found.offline_reference <> '')
+           OR NOT coalesce("lineItems" @? '$[*] ? (exists(@.quantity) && exists(@.rate))', false))
+    """
+)
+
+
+def complete(
+    connection: Connection, references: Mapping[str, str], requests: Mapping[str, PaymentRequest]
+) -> int:
+    """What an earlier release left out of the invoices that we made: the offline reference, and
+    what LeaseUp's page shows of a line item. How many were completed."""
+    values = {
+        "references": list(references.values()),
+        "codes": list(references),
+        "offline": [requests[code].offline_reference for code in references],
+    }
+    return int(connection.execute(_COMPLETE, values).rowcount)
+
+
+def held(
+    connection: Connection, references: Mapping[str, str], requests: Mapping[str, PaymentRequest]
+) -> dict[str, Held]:
     """The invoice that points at each request code; `references` is each code's own."""
     values = {"references": list(references.values()), "codes": list(references)}
-    found = {row.code: _held(row) for row in connection.execute(_BY_LEDGER, values)}
-    left = [code for code in references if code not in found]
+    rows = {row.code: row for row in connection.execute(_BY_LEDGER, values)}
+    left = [code for code in references if code not in rows]
     if left:
-        found |= {row.code: _held(row) for row in connection.execute(_BY_CODE, {"codes": left})}
-    return found
+        rows |= {row.code: row for row in connection.execute(_BY_CODE, {"codes": left})}
+    paid = {row.id for code, row in rows.items() if requests[code].paid}
+    recorded = payments.recorded_on(connection, paid) if paid else {}
+    return {
+        code: _held(row, requests[code], recorded.get(row.id, [])) for code, row in rows.items()
+    }
 
 
 def months(
@@ -84,6 +125,17 @@ def state_of(connection: Connection, key: LedgerKey) -> str | None:
     return connection.execute(select(ledger.c.state).where(row)).scalar()
 
 
-def _held(row: Row[tuple[object, ...]]) -> Held:
+def remember_archived(connection: Connection, codes: Sequence[str]) -> None:
+    """Nobody can pay these requests any more: the nights to come need not ask."""
+    connection.execute(
+        update(ledger)
+        .where(ledger.c.request_code.in_(codes), ledger.c.archived_at.is_(None))
+        .values(archived_at=func.now(), updated_at=func.now())
+    )
+
+
+def _held(row: Row[Any], request: PaymentRequest, recorded: Iterable[Recorded]) -> Held:
     key = LedgerKey(row.due_date, row.lease_id) if row.lease_id and row.due_date else None
-    return Held(row.id, row.status, row.cents, key)
+    names = {request.request_code, request.offline_reference} - {""}
+    at_paystack = sum(r.amount_cents for r in recorded if r.by_us or r.reference in names)
+    return Held(row.id, row.status, row.cents, key, at_paystack, row.archived)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from leaseup_dagster.invoicing.payments import OPEN
+from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.paystack.models import PaymentRequest
 
 
@@ -45,7 +45,7 @@ def decide(requests: Sequence[PaymentRequest], invoices: Sequence[MonthInvoice])
     if live:
         return _beside(live[0], requests)
     if not others:
-        return _of_a_cancelled_month(requests)
+        return _of_a_cancelled_month(requests, invoices)
     stays = min(others, key=lambda r: (not _holds_money(r), bool(r.archived), r.id))
     rest = _archivable([r for r in requests if r is not stays])
     pays = stays if _holds_money(stays) else None
@@ -73,20 +73,17 @@ def _beside(invoice: MonthInvoice, requests: Sequence[PaymentRequest]) -> Decisi
     return Decision(archive=_archivable(extra), ask=_part_paid(extra))
 
 
-def _of_a_cancelled_month(requests: Sequence[PaymentRequest]) -> Decision:
-    paid = [r.request_code for r in requests if _holds_money(r)]
-    if paid:
-        return Decision(
-            ask=f"{', '.join(paid)} is paid, and its invoice is cancelled in LeaseUp: give the"
-            " money back, or reopen the invoice"
-        )
-    open_ = [r.request_code for r in requests if _can_be_paid(r)]
-    if open_:
-        return Decision(
-            ask=f"its invoice is cancelled in LeaseUp, and {', '.join(open_)} can still be paid:"
-            " archive it in Paystack's dashboard"
-        )
-    return Decision()
+def _of_a_cancelled_month(
+    requests: Sequence[PaymentRequest], invoices: Sequence[MonthInvoice]
+) -> Decision:
+    """What is cancelled must not stay payable; money on it is a question for a person."""
+    of = {invoice.request_code: invoice.invoice_id for invoice in invoices}
+    with_money = next((r for r in requests if r.has_payments and r.request_code in of), None)
+    return Decision(
+        invoice_id=of[with_money.request_code] if with_money else None,
+        pays=with_money,
+        archive=_archivable(requests),
+    )
 
 
 def _archivable(requests: Iterable[PaymentRequest]) -> tuple[PaymentRequest, ...]:
@@ -109,8 +106,8 @@ def _is_paid(invoice: MonthInvoice, own: PaymentRequest | None) -> bool:
 
 
 def _recorded(request: PaymentRequest, invoice: MonthInvoice) -> bool:
-    names = {t.reference for t in request.transactions} | {request.request_code}
-    return bool(names & invoice.payments)
+    own = {t.reference for t in request.transactions}
+    return bool((own | {request.request_code, request.offline_reference}) & invoice.payments)
 
 
 def _paid_beside(stays: PaymentRequest, requests: Iterable[PaymentRequest]) -> str:

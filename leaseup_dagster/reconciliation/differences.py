@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.payments import OPEN
+from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.paystack.models import PaymentRequest
 
 OURS = "ZAR"
@@ -15,9 +15,10 @@ class Name(Enum):
     """How Paystack and our books differ about one payment request."""
 
     WITHOUT_INVOICE = "without invoice"  # no invoice in LeaseUp points at it
-    PAID = "paid"  # at Paystack; its invoice is still open
+    PAID = "paid"  # at Paystack; LeaseUp has its invoice still open, or other payments
     AMOUNT = "amount differs"
     CANCELLED = "cancelled"  # its invoice is; whether it can still be paid must be asked
+    SETTLED = "settled"  # its invoice was paid otherwise; can this be paid as well?
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Held:
     status: str
     amount_cents: int
     key: LedgerKey | None
+    # What LeaseUp has recorded as paid on it, under whatever reference.
+    recorded_cents: int = 0
+    # It was seen archived: nobody can pay it any more.
+    archived: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,12 @@ def _name(request: PaymentRequest, invoice: Held | None) -> Name | None:
     if invoice is None:
         return Name.WITHOUT_INVOICE
     if invoice.status == "CANCELLED":
-        return Name.CANCELLED
-    if request.paid and invoice.status in OPEN:
+        return Name.CANCELLED if request.paid or not invoice.archived else None
+    agreed = invoice.status == "PAID" and invoice.recorded_cents == request.amount_cents
+    if request.paid and not agreed and invoice.status in (*OPEN, "PAID"):
         return Name.PAID
+    if invoice.status == "PAID" and not request.paid and not invoice.archived:
+        return Name.SETTLED
     if request.amount_cents != invoice.amount_cents or request.currency not in ("", OURS):
         return Name.AMOUNT
     return None

@@ -3,7 +3,9 @@
 import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.reconciliation.decide_ops import decide
 from leaseup_dagster.reconciliation.ops import (
+    ask_again,
     cut_into_weeks,
     reconcile_week,
     report_reconciliation,
@@ -26,7 +28,19 @@ payment_requests = dg.AssetSpec(
     tags={**RUN_TAGS, "leaseup/exclusive": "reconcile_payment_requests"},
 )
 def reconcile_payment_requests() -> None:
-    report_reconciliation(cut_into_weeks().map(reconcile_week).collect())
+    reports = cut_into_weeks().map(reconcile_week).collect()
+    report_reconciliation(reports, ask_again(reports))
+
+
+@dg.job(
+    description="Says what is right where Paystack's money and LeaseUp's books differ and nobody"
+    " but a person can know: the check `every_payment_counted_once` lists the invoices. `leave`:"
+    " the books are right as they are; `record`: what Paystack received is money of its own, and is"
+    " written down as well. It is asked again only if the sums change.",
+    tags=RUN_TAGS,
+)
+def decide_payment() -> None:
+    decide()
 
 
 @dg.schedule(

@@ -6,9 +6,11 @@ from typing import Any
 
 import dagster as dg
 from pydantic import Field, field_validator
+from sqlalchemy import Engine
 
+from leaseup_dagster.invoicing import questions
 from leaseup_dagster.invoicing.forgotten import BILLED_EARLY_AND_LATE
-from leaseup_dagster.reconciliation import report, weeks
+from leaseup_dagster.reconciliation import checks, report, weeks
 from leaseup_dagster.reconciliation.repairs import Kind, Repairs
 from leaseup_dagster.reconciliation.weeks import Week, WeekReport
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
@@ -78,17 +80,41 @@ def reconcile_week(
 
 
 @dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Asks Paystack again about the payments that a person was to decide about, and that"
+    " the weeks did not name.",
+)
+def ask_again(
+    context: dg.OpExecutionContext,
+    reports: list[WeekReport],
+    repairs: dg.ResourceParam[Repairs],
+) -> WeekReport:
+    named = {finding.request_code for week in reports for finding in week.findings}
+    with repairs.engine.connect() as connection:
+        waiting = [w for w in questions.waiting(connection) if w[1] not in named]
+    return weeks.ask_again(waiting, repairs, seconds_left(context, repairs.tasks.taking_seconds))
+
+
+@dg.op(
     description="Says what was adopted, archived and marked paid, and what a person must decide."
     " Fails the run if a difference remains.",
 )
 def report_reconciliation(
-    context: dg.OpExecutionContext, reports: list[WeekReport]
-) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    done = report.total(reports)
+    context: dg.OpExecutionContext,
+    reports: list[WeekReport],
+    again: WeekReport,
+    engine: dg.ResourceParam[Engine],
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]]:
+    done = report.total([*reports, again])
     metadata = _metadata(done)
     context.log.info(report.summary(done))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
     yield dg.AssetMaterialization("payment_requests", metadata=metadata)
+    with engine.begin() as connection:
+        yield checks.every_payment_decided(connection).evaluation()
+        # From here on the check says it, and the run fails for it no more.
+        told = [f.request_code for f in done.findings if f.kind is Kind.UNDECIDED]
+        questions.mark_told(connection, told)
     remains = report.in_words(done)
     if remains:
         raise dg.Failure(remains, metadata=metadata, allow_retries=False)
@@ -98,7 +124,7 @@ def report_reconciliation(
 def _metadata(done: WeekReport) -> dict[str, Any]:
     failed_days = [(day.isoformat(), why) for day, why in done.failed]
     sections: dict[str, Section] = {
-        "for a person": (report.COLUMNS, report.rows(done.findings, report.FAILS_THE_RUN)),
+        "for a person": (report.COLUMNS, report.rows(done.findings, report.FOR_A_PERSON)),
         "days not compared": (report.FAILED_DAY_COLUMNS, failed_days),
         "amounts that differ": (report.COLUMNS, report.rows(done.findings, [Kind.AMOUNT])),
         "repaired": (report.COLUMNS, report.rows(done.findings, report.DONE)),

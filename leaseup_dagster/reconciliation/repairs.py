@@ -5,6 +5,8 @@ done is no difference any more: after a crash the next run goes on where this on
 is decided by a list, which does not say what is archived: first everything is fetched.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.invoicing import adoption, payments, standing
 from leaseup_dagster.invoicing.adoption import FoundRequest
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.receipts import Question
 from leaseup_dagster.invoicing.references import reference_in
+from leaseup_dagster.money import format_rands
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import NotFound, NotSent, PaystackError
 from leaseup_dagster.paystack.models import PaymentRequest
@@ -32,6 +36,7 @@ class Kind(Enum):
     ARCHIVED = "archived"
     AMOUNT = "amount differs"
     UNDECIDED = "undecided"  # a person must
+    WAITING = "waiting for a person"  # who was told of it on an earlier night
     UNKNOWN_LEASE = "of no lease here"  # of another LeaseUp on the same integration; not touched
     FAILED = "failed"
     LEFT = "left"  # the run was told to stop, or its time is up
@@ -60,15 +65,8 @@ class Repairs:
     def repair(self, found: Difference) -> list[Finding]:
         """Never raises: one bad row stops no other."""
         done: list[Finding] = []
-        try:
+        with _failures_in(done, found):
             self._repair(found, done)
-        except NotSent as error:
-            done.append(_finding(Kind.LEFT, found, found.request, error.message))
-        except PaystackError as error:
-            done.append(_finding(Kind.FAILED, found, found.request, str(error)))
-        except Exception as error:  # its message may quote a row
-            cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-            done.append(_finding(Kind.FAILED, found, found.request, type(cause).__name__))
         return done
 
     def _repair(self, found: Difference, done: list[Finding]) -> None:
@@ -77,8 +75,9 @@ class Repairs:
             done.append(_finding(Kind.AMOUNT, found, found.request, why))
         elif found.name is Name.PAID and found.held:
             request = self.paystack.fetch_payment_request(found.request.request_code)
-            if request.paid and payments.record_all(self.engine, found.held.invoice_id, request):
-                done.append(_finding(Kind.PAID, found, request))
+            self._settle(found.held.invoice_id, request, found, done)
+        elif found.name is Name.SETTLED and found.held:
+            self._close(found.held.invoice_id, found, done)
         elif found.key is None:
             done.append(_finding(Kind.UNKNOWN_LEASE, found, found.request))
         else:
@@ -86,7 +85,50 @@ class Repairs:
             with self.engine.connect() as connection:
                 invoices = books.invoices_of(connection, found.key)
             requests += self._invoiced(invoices, requests)
+            if found.name is Name.CANCELLED:
+                self._remember_archived(requests)
             self._carry_out(decide(requests, invoices), found, found.key, done)
+
+    def ask_again(self, invoice_id: str, request_code: str) -> list[Finding]:
+        """One request that no list names: what is in doubt about it may have been put right."""
+        done: list[Finding] = []
+        named = PaymentRequest(id=0, request_code=request_code, amount_cents=0)
+        found = Difference(Name.PAID, "", named)
+        with _failures_in(done, found):
+            request = self.paystack.fetch_payment_request(request_code)
+            found = Difference(Name.PAID, reference_in(request) or "", request)
+            self._settle(invoice_id, request, found, done)
+        return done
+
+    def _settle(
+        self, invoice_id: str, request: PaymentRequest, found: Difference, done: list[Finding]
+    ) -> None:
+        """What was paid on the request is written down; what is in doubt, a person is told."""
+        settled = payments.settle(self.engine, invoice_id, request)
+        if settled.written_cents or (settled.was_open and settled.paid):
+            done.append(_finding(Kind.PAID, found, request))
+        if settled.question:
+            kind = Kind.WAITING if settled.told else Kind.UNDECIDED
+            done.append(_finding(kind, found, request, _in_doubt(invoice_id, settled.question)))
+
+    def _close(self, invoice_id: str, found: Difference, done: list[Finding]) -> None:
+        """No request stays payable whose invoice was paid otherwise, unless money is on it."""
+        request = self.paystack.fetch_payment_request(found.request.request_code)
+        if not (request.has_payments or request.archived):
+            self._archive(request, found, done)
+            # It may have been paid while it was archived; from here on nobody can begin to.
+            request = self.paystack.fetch_payment_request(request.request_code)
+        self._remember_archived([request])
+        if request.has_payments:
+            self._settle(invoice_id, request, found, done)
+
+    def _archive(self, request: PaymentRequest, found: Difference, done: list[Finding]) -> None:
+        self.paystack.archive_payment_request(request.request_code)
+        done.append(_finding(Kind.ARCHIVED, found, request))
+
+    def _remember_archived(self, requests: Iterable[PaymentRequest]) -> None:
+        with self.engine.begin() as connection:
+            books.remember_archived(connection, [r.request_code for r in requests if r.archived])
 
     def _all_of(self, found: Difference) -> list[PaymentRequest]:
         """Every payment request with this reference, however old, as it stands now."""
@@ -122,13 +164,9 @@ class Repairs:
                 return
             done.append(_finding(Kind.ADOPTED, found, decision.adopt))
         if decision.pays and invoice_id:
-            if not payments.record_all(self.engine, invoice_id, decision.pays):
-                done.append(_finding(Kind.LEFT, found, found.request, "it changed meanwhile"))
-                return
-            done.append(_finding(Kind.PAID, found, decision.pays))
+            self._settle(invoice_id, decision.pays, found, done)
         for request in decision.archive:
-            self.paystack.archive_payment_request(request.request_code)
-            done.append(_finding(Kind.ARCHIVED, found, request))
+            self._archive(request, found, done)
         if decision.ask:
             done.append(_finding(Kind.UNDECIDED, found, found.request, decision.ask))
 
@@ -153,6 +191,30 @@ class Repairs:
                 " within 3 days. Put that right in LeaseUp, or archive it in Paystack's dashboard"
             )
         return Kind.UNDECIDED, why
+
+
+@contextmanager
+def _failures_in(done: list[Finding], found: Difference) -> Iterator[None]:
+    """An error becomes a finding."""
+    try:
+        yield
+    except NotSent as error:
+        done.append(_finding(Kind.LEFT, found, found.request, error.message))
+    except PaystackError as error:
+        done.append(_finding(Kind.FAILED, found, found.request, str(error)))
+    except Exception as error:  # its message may quote a row
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        done.append(_finding(Kind.FAILED, found, found.request, type(cause).__name__))
+
+
+def _in_doubt(invoice_id: str, question: Question) -> str:
+    rows = f"; too many: transaction {', '.join(question.rows)}" if question.rows else ""
+    sums = question.sums
+    return (
+        f"invoice {invoice_id} {question.doubt.value}: {question.doubt.meaning}. Paystack received"
+        f" {format_rands(sums.received)}, LeaseUp has {format_rands(sums.recorded)} of it and"
+        f" {format_rands(sums.otherwise)} otherwise{rows}. Say what is right with decide_payment"
+    )
 
 
 def _finding(kind: Kind, found: Difference, request: PaymentRequest, why: str = "") -> Finding:

@@ -79,6 +79,20 @@ def reconcile(week: Week, repairs: Repairs, seconds: float) -> WeekReport:
     )
 
 
+def ask_again(questions: Sequence[tuple[str, str]], repairs: Repairs, seconds: float) -> WeekReport:
+    """Ask about single payment requests: (invoice, request code) of what a person was asked."""
+    give_up_at = time.monotonic() + seconds
+    asked = _try(
+        lambda question: repairs.ask_again(*question),
+        questions,
+        _not_done,
+        _both,
+        repairs,
+        give_up_at,
+    )
+    return WeekReport(findings=tuple(finding for findings in asked for finding in findings))
+
+
 def _compare(day: date, repairs: Repairs) -> _Day:
     """One day's payment requests against our books, a page's worth at a time."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=JOHANNESBURG)
@@ -100,8 +114,9 @@ def _compare(day: date, repairs: Repairs) -> _Day:
 def _differences(requests: dict[str, PaymentRequest], engine: Engine) -> list[Difference]:
     """`requests` by their code, each with our reference."""
     references = {code: reference_in(request) or "" for code, request in requests.items()}
-    with engine.connect() as connection:
-        held = books.held(connection, references)
+    with engine.begin() as connection:
+        books.complete(connection, references, requests)
+        held = books.held(connection, references, requests)
         without = {code: ref for code, ref in references.items() if code not in held}
         months = books.months(connection, without, requests)
     return compare(requests, held, references, months)

@@ -32,7 +32,7 @@ from leaseup_dagster.database.leaseup import (
 )
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
 from leaseup_dagster.invoicing import amounts
-from leaseup_dagster.invoicing.payments import OPEN
+from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.reminders.cadence import LastText
 from leaseup_dagster.reminders.recipients import Reminder
 

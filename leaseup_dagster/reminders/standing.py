@@ -56,10 +56,14 @@ def _fetched(code: str, paystack: PaystackClient) -> PaymentRequest:
 
 
 def _recorded(invoice_id: str, request: PaymentRequest, engine: Engine) -> Standing:
-    if payments.payments_on(request) and not payments.record_all(engine, invoice_id, request):
-        return Standing(invoice_id, Kind.NO_LONGER_LATE)
+    if request.has_payments or request.transactions:
+        settled = payments.settle(engine, invoice_id, request)
+        if not settled.was_open:
+            return Standing(invoice_id, Kind.NO_LONGER_LATE)
+        if settled.paid:
+            return Standing(invoice_id, Kind.PAID)
     if request.paid:
-        return Standing(invoice_id, Kind.PAID)
+        return Standing(invoice_id, Kind.REQUEST_GONE, "paid at Paystack, and given back")
     if request.archived:
         return Standing(invoice_id, Kind.REQUEST_GONE, "archived at Paystack")
     return Standing(invoice_id)

@@ -70,6 +70,10 @@ class StoredPaymentRequest:
         return self.status == "success"
 
     @property
+    def offline_reference(self) -> str:
+        return f"{INTEGRATION}{self.id}"
+
+    @property
     def amount_paid(self) -> int:
         return sum(int(transaction["amount"]) for transaction in self.transactions)
 
@@ -136,7 +140,7 @@ class StoredPaymentRequest:
             "paid": self.paid,
             "metadata": self.metadata,
             "notifications": self.notifications,
-            "offline_reference": f"{INTEGRATION}{self.id}",
+            "offline_reference": self.offline_reference,
             "discount": None,
             "split_code": self.split_code,
         }

@@ -65,7 +65,8 @@ def test_a_planned_month_costs_one_request_and_becomes_one_invoice(
         "RENT",
     )
     assert (row["dueAmount"], row["dueDate"]) == (8500.0, planned.due_date)
-    assert row["lineItems"] == [{"name": "Rent", "amount": 8500.0}]
+    assert row["lineItems"] == [{"name": "Rent", "quantity": 1, "rate": 8500.0, "amount": 8500.0}]
+    assert row["offlineReference"] == made.offline_reference
     assert row["paymentRequestUrl"] == f"https://paystack.shop/pay/{made.request_code}"
 
 

@@ -98,7 +98,7 @@ def said(result: dg.ExecuteInProcessResult) -> dict[str, int]:
     """What was found, without the zeros."""
     kinds = (
         "adopted", "marked paid", "archived", "amount differs", "undecided", "of no lease here",
-        "failed", "left",
+        "failed", "left", "waiting for a person",
     )  # fmt: skip
     report = report_of(result)
     return {kind: report[kind] for kind in kinds if report[kind]}

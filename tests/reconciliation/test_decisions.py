@@ -75,11 +75,21 @@ def test_what_was_recorded_or_given_back_is_settled() -> None:
     assert decide([paid(1), paid(2, "reversed")], [invoice("PRQ_1", "PAID", "T1")]).ask == ""
 
 
-def test_money_on_a_cancelled_month_is_told() -> None:
-    decision = decide([paid(1)], [invoice("PRQ_1", "CANCELLED")])
+def test_money_on_a_cancelled_month_is_looked_at_on_its_invoice() -> None:
+    cancelled = invoice("PRQ_1", "CANCELLED")
 
-    assert "give the money back" in decision.ask
-    assert decision.adopt is None
+    decision = decide([paid(1)], [cancelled])
+
+    assert decision.pays.id == 1
+    assert decision.invoice_id == cancelled.invoice_id
+    assert (decision.adopt, decision.archive) == (None, ())
+
+
+def test_what_can_still_be_paid_of_a_cancelled_month_is_archived() -> None:
+    decision = decide([request(1)], [invoice("PRQ_1", "CANCELLED")])
+
+    assert [r.id for r in decision.archive] == [1]
+    assert decision.pays is None
 
 
 def test_a_cancelled_invoice_does_not_keep_a_later_billing_from_its_own() -> None:

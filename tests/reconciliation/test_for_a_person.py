@@ -49,19 +49,6 @@ def test_an_amount_that_differs_is_listed_and_nothing_else(
     assert "900000 cents" in row.data["why"]
 
 
-def test_a_cancelled_month_that_can_still_be_paid_is_for_a_person(
-    night, billed, paystack: PaystackStandIn, connection: Connection
-) -> None:
-    connection.execute(text("UPDATE invoice SET status = 'CANCELLED'"))
-
-    result = night()
-
-    assert said(result) == {"undecided": 1}
-    assert f"{paystack.payment_requests[0].request_code} can still be paid" in failure_of(result)
-    paystack.archive(paystack.payment_requests[0].request_code)
-    assert night().success
-
-
 def test_a_lease_without_a_tenant_cannot_have_the_invoice(
     night, lease, a_request, connection: Connection, paystack: PaystackStandIn
 ) -> None:

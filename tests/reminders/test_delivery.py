@@ -154,10 +154,11 @@ def test_a_refused_number_is_refused_for_the_next_invoice_too(
     twilio.refuse(made.number, 21614)
     chase(day(4))
     other: Late = late()
-    connection.execute(
-        text('UPDATE tenant_lease SET "tenantId" = :mine WHERE "tenantId" = :other'),
-        {"mine": made.tenant_id, "other": other.tenant_id},
-    )
+    for table in ("tenant_lease", "invoice"):
+        connection.execute(
+            text(f'UPDATE {table} SET "tenantId" = :mine WHERE "tenantId" = :other'),
+            {"mine": made.tenant_id, "other": other.tenant_id},
+        )
 
     assert set(kinds(chase(day(5)))) == {Kind.NUMBER_REFUSED_BEFORE}
 

@@ -75,8 +75,9 @@ def test_part_paid_here_and_at_paystack_is_paid(late, chase, paystack, twilio, c
     a_transaction(connection, made.invoice_id, 5500.0)
     paystack.pay(made.request_code, 300_000)
 
-    assert kinds(chase(day(4))) == [Kind.NO_LONGER_LATE]
+    assert kinds(chase(day(4))) == [Kind.PAID]
     assert twilio.requests == []
+    assert status(connection, made.invoice_id) == "PAID"
 
 
 def test_overpaid_is_paid(late, chase, paystack, connection) -> None:
