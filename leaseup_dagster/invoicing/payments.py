@@ -41,7 +41,8 @@ def settle(engine: Engine, invoice_id: str, request: PaymentRequest) -> Settled:
     """
     with engine.begin() as connection:
         found = _locked(connection, invoice_id)
-        if found is None:
+        if found is None:  # deleted, and what was asked about it with it
+            questions.keep(connection, invoice_id, request.request_code, None)
             return Settled(was_open=False, paid=False)
         compared = receipts.compare(
             request,

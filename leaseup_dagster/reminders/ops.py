@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from leaseup_dagster.invoicing import payments
 from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -37,7 +38,8 @@ class ReminderConfig(DayConfig):
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Marks every PENDING invoice whose due date has passed as OVERDUE.",
+    description="Marks every PENDING invoice whose due date has passed as OVERDUE, and every"
+    " PARTIALLY_PAID one as PAID whose recorded payments cover it.",
 )
 def mark_overdue_invoices(
     context: dg.OpExecutionContext,
@@ -47,10 +49,13 @@ def mark_overdue_invoices(
     as_of = config.day_to_act_on()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
     with delivery.engine.begin() as connection:
+        paid = payments.mark_paid_in_part_by_mistake(connection)
         marked = overdue.mark_overdue(connection, as_of)
         template = delivery.rules.template
         communications.remember_template(connection, fingerprint(template), template)
     context.log.info(f"Marked {marked} invoices as OVERDUE")
+    if paid:
+        context.log.info(f"Marked {paid} invoices as PAID that their payments cover")
     return ReminderDay(as_of, marked, config.ignore_quiet_hours)
 
 

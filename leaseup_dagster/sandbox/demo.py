@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from leaseup_dagster.as_of import resolve_as_of
@@ -37,6 +37,7 @@ class Demo:
     world: World
     today: date
     before: evidence.Footprint = field(init=False)
+    paid: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.before = evidence.footprint(self.world)
@@ -77,6 +78,28 @@ class Demo:
         """The same job once more makes nothing."""
         _expect_equal(evidence.footprint(self.world), self.before, "the second run made something")
         print("   Created nothing: no invoice, no payment request, no customer.")
+
+    def pay(self) -> None:
+        """Two tenants pay by their payment requests; LeaseUp's webhook hears of the first only."""
+        heard, lost = (row.request_code for row in evidence.billed(self.world)[:2])
+        self.world.paystack.pay(heard)
+        self.world.paystack.pay(lost, heard=False)
+        self.paid = {heard: "recorded by LeaseUp's webhook", lost: "its message was lost"}
+
+    def reconcile(self) -> None:
+        """Each payment is in LeaseUp once, and its invoice is PAID."""
+        rows = {row.request_code: row for row in evidence.payments(self.world, list(self.paid))}
+        for code in self.paid:
+            row = rows[code]
+            _expect_equal(row.status, "PAID", f"the invoice of {code} is not paid")
+            _expect_equal(row.recorded_cents, row.received_cents, f"{code} was counted otherwise")
+            _expect_equal(row.rows, 1, f"the payment of {code} was written down again")
+        _print_table(
+            (code, f"{format_rands(rows[code].received_cents)} received",
+             f"{format_rands(rows[code].recorded_cents)} in LeaseUp", rows[code].status, how)
+            for code, how in self.paid.items()
+        )  # fmt: skip
+        self.before = evidence.footprint(self.world)
 
     def remind(self) -> None:
         """Whom the portfolio says, and nobody else, and nobody twice."""
@@ -133,10 +156,16 @@ class Step:
     intro: str
     look: Callable[[Demo], None]
     config: Callable[[Demo], dict[str, Any]] = lambda demo: {"as_of": demo.today.isoformat()}
+    first: Callable[[Demo], None] = lambda demo: None
 
 
 def _explained(demo: Demo) -> dict[str, Any]:
     return {"lease_id": EXPLAINED, "as_of": demo.today.isoformat()}
+
+
+def _tonight(demo: Demo) -> dict[str, Any]:
+    # The stand-in dates what it makes by the real clock, whatever day is shown.
+    return {"since": (resolve_as_of("") - timedelta(days=1)).isoformat()}
 
 
 def _taken_back(demo: Demo) -> dict[str, Any]:
@@ -151,6 +180,8 @@ STEPS = [
     Step("preview_upcoming_invoices", "preview_invoices", "what would be billed", Demo.preview),
     Step(_CHECK, "plan_invoices", "bills it; one answer of Paystack gets lost", Demo.check),
     Step(_CHECK, "plan_invoices", "once more", Demo.check_again),
+    Step("reconcile_payment_requests", "cut_into_weeks", "two tenants pay; then the night",
+         Demo.reconcile, _tonight, Demo.pay),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "texts the late", Demo.remind),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "once more", Demo.remind_again),
     Step("explain_lease", "explain_one_lease", "one lease's whole story", Demo.explain, _explained),
@@ -170,6 +201,7 @@ def run(today: date) -> None:
         for number, step in enumerate(STEPS, start=1):
             print(f"\n{number}. {step.job}: {step.intro}", flush=True)
             start = time.monotonic()
+            step.first(demo)
             if not world.execute(step.job, {step.op: step.config(demo)}):
                 raise Unexpected(f"{step.job} failed:\n\n{world.log_tail()}")
             step.look(demo)

@@ -29,6 +29,7 @@ _OPERATOR = "+27821110000"
 _HELP = """
 Dagster's UI      {ui}
 Paystack's books  {paystack}/_sandbox/state
+Pay as a tenant   {paystack}/pay
 Texts sent        {twilio}/_sandbox/messages
 Dagster's output  {log}
 
@@ -41,12 +42,11 @@ In another shell, where the .env is this world's:
 Ctrl-C stops everything and deletes it.
 """
 
-_PAY_WHAT_IS_DUE = text(
+_DUE = text(
     """
-    UPDATE invoice SET status = 'PAID', "updatedAt" = timezone('UTC', now())
-    FROM leaseup_dagster.invoice_ledger AS ledger
-    WHERE ledger.invoice_id = invoice.id AND invoice."dueDate" < :day AND status <> 'PAID'
-    RETURNING invoice."paystackId"
+    SELECT invoice."paystackId" FROM invoice
+    JOIN leaseup_dagster.invoice_ledger AS ledger ON ledger.invoice_id = invoice.id
+    WHERE invoice."dueDate" < :day AND status IN ('PENDING', 'OVERDUE')
     """
 )
 
@@ -82,9 +82,10 @@ def serving(port: int, weeks: int) -> Iterator[tuple[World, Dagster, str]]:
 def _a_day(world: World, day: date) -> None:
     """The day's bills; by then the tenants have paid what was due before."""
     print(f"Billing as on {day} …", flush=True)
-    with world.engine.begin() as connection:
-        for code in connection.execute(_PAY_WHAT_IS_DUE, {"day": day}).scalars():
-            world.paystack.pay(code)
+    with world.engine.connect() as connection:
+        due = connection.execute(_DUE, {"day": day}).scalars().all()
+    for code in due:
+        world.paystack.pay(code)  # and LeaseUp's webhook hears of it
     if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day.isoformat()}}):
         raise RuntimeError(f"A run failed:\n\n{world.log_tail()}")
 

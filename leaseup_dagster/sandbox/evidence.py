@@ -1,6 +1,7 @@
 """What a world holds, read back from its database and its stand-ins; nothing from logs."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,6 +21,15 @@ _BILLED = text(
     FROM leaseup_dagster.invoice_ledger AS ledger
     JOIN invoice ON invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
     WHERE ledger.state = 'invoiced' ORDER BY ledger.due_date, ledger.lease_id
+    """
+)
+
+_PAYMENTS = text(
+    """
+    SELECT invoice."paystackId" AS code, invoice.status::text AS status, count(*) AS rows,
+           sum(round("amountPaid"::numeric * 100))::bigint AS cents
+    FROM invoice JOIN transaction ON transaction."invoiceId" = invoice.id
+    WHERE "paystackId" = ANY (CAST(:codes AS text[])) GROUP BY 1, 2
     """
 )
 
@@ -73,6 +83,25 @@ def billed(world: World) -> list[Billed]:
     with world.engine.connect() as connection:
         rows = connection.execute(_BILLED).all()
     return [Billed(LedgerKey(row.due_date, row.lease_id), *row[2:]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """An invoice's money: received at Paystack, recorded in LeaseUp and in how many rows."""
+
+    request_code: str
+    status: str
+    received_cents: int
+    recorded_cents: int
+    rows: int
+
+
+def payments(world: World, codes: Sequence[str]) -> list[Paid]:
+    """How the invoices of these payment requests were paid, on both sides."""
+    received = {r.request_code: r.amount_paid for r in world.paystack.payment_requests}
+    with world.engine.connect() as connection:
+        found = connection.execute(_PAYMENTS, {"codes": list(codes)}).all()
+    return [Paid(row.code, row.status, received[row.code], row.cents, row.rows) for row in found]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def mirror(connection: Connection, paystack: PaystackStandIn) -> None:
                 {"code": code, "id": invoice.id},
             )
             if invoice.status == "PAID" or invoice.code == PAID_BEHIND_OUR_BACK:
-                paystack.pay(code)
+                paystack.pay(code, heard=False)
             elif invoice.status == "CANCELLED":
                 paystack.archive(code)
     paystack.requests.clear()  # the application's, not ours

@@ -6,21 +6,26 @@
         paystack.live_requests_for(reference)
 
 As a process of its own: `python -m leaseup_dagster.sandbox.paystack --port 8811`. There, and
-everywhere, `GET /_sandbox/state` tells what exists and `POST /_sandbox/pay/{code}` pays.
+everywhere, `GET /_sandbox/state` tells what exists, `POST /_sandbox/pay/{code}` pays, and
+`GET /pay` is a page on which a person can. Who pays in full is told to `webhook_url`.
 """
 
 import argparse
 import asyncio
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from leaseup_dagster.sandbox import pay_page
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.loopback import Loopback, until_told_to_stop
 from leaseup_dagster.sandbox.paystack_books import Books, StoredCustomer, StoredPaymentRequest
@@ -53,6 +58,8 @@ class PaystackStandIn(Loopback):
         self.habits = habits or Habits()
         self.faults = Faults()
         self.requests: list[Seen] = []
+        self.webhook_url = ""
+        """Who is told that a request was paid; empty: nobody hears of it."""
         self._books = Books()
         self._endpoints = Endpoints(self._books, self.habits)
 
@@ -77,9 +84,27 @@ class PaystackStandIn(Loopback):
         """A customer that was made some other way."""
         return self._books.customer_with(email, fields)
 
-    def pay(self, code: str, amount: int | None = None) -> StoredPaymentRequest:
-        """The payer pays, in full unless `amount` (cents) is given."""
-        return self._books.pay(code, amount)
+    def make_request(
+        self, customer: StoredCustomer, amount: int, **fields: Any
+    ) -> StoredPaymentRequest:
+        """A payment request of `amount` cents that was made some other way."""
+        defaults = {"currency": "ZAR", "due_date": None, "metadata": None, "split_code": None}
+        return self._books.add(customer, amount=amount, **(defaults | fields))
+
+    def pay(
+        self, code: str, amount: int | None = None, *, heard: bool = True
+    ) -> StoredPaymentRequest:
+        """The payer pays, in full unless `amount` (cents) is given; not `heard`: the webhook's
+        message is lost."""
+        paid = self._books.pay(code, amount)
+        if self.webhook_url and paid.paid and heard:
+            self.tell(paid)
+        return paid
+
+    def tell(self, paid: StoredPaymentRequest) -> None:
+        """Send the message of a payment to `webhook_url`; nobody there: it is lost."""
+        with suppress(httpx.HTTPError), httpx.Client(trust_env=False, timeout=5) as http:
+            http.post(self.webhook_url, json=paid.event())
 
     def archive(self, code: str) -> None:
         """Somebody archives it on the dashboard."""
@@ -103,8 +128,10 @@ class PaystackStandIn(Loopback):
             raw = await request.body()
         except ClientDisconnect:
             return
-        if request.url.path.startswith("/_sandbox/"):
-            await _send(self._operate(request.method, request.url.path), scope, receive, send)
+        if request.url.path.startswith(("/_sandbox/", "/pay/")) or request.url.path == "/pay":
+            # In a thread: whoever is told of a payment may ask us something.
+            reply = await run_in_threadpool(self._operate, request.method, request.url.path)
+            await _send(reply, scope, receive, send)
             return
         call = self._read(request, raw)
         seen = Seen(call.method, call.path, call.endpoint, dict(call.query), dict(call.body))
@@ -150,6 +177,8 @@ class PaystackStandIn(Loopback):
         """What the sandbox itself offers: no key needed, not a part of Paystack."""
         if (method, path) == ("GET", "/_sandbox/state"):
             return Reply.of(200, self.state())
+        if not path.startswith("/_sandbox/"):
+            return pay_page.answer(self, method, path.removeprefix("/pay").strip("/"))
         code = path.removeprefix("/_sandbox/pay/")
         if method == "POST" and self._books.find(code):
             return Reply.of(200, {"status": True, "data": self.pay(code).fetched()})

@@ -84,6 +84,12 @@ class StoredPaymentRequest:
     def notify(self, now: datetime) -> None:
         self.notifications.append({"sent_at": milliseconds(now), "channel": "email"})
 
+    def event(self) -> dict[str, Any]:
+        """What Paystack's webhook says when it was paid."""
+        paid_at = milliseconds(self.paid_at) if self.paid_at else None
+        said = {**self.created(), "paid_at": paid_at, "pdf_url": None}
+        return {"event": "paymentrequest.success", "data": said}
+
     def created(self) -> dict[str, Any]:
         return {
             **self._core(),

@@ -26,6 +26,7 @@ import leaseup_dagster
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.mode import remember_mode
 from leaseup_dagster.sandbox import twilio as twilio_stand_in
+from leaseup_dagster.sandbox.leaseup_app import LeaseUpApp
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.processes import Children, told_to_stop
@@ -57,6 +58,7 @@ class World:
     folder: Path
     paystack: PaystackStandIn
     twilio: TwilioStandIn
+    app: LeaseUpApp
     engine: Engine
     children: Children
 
@@ -112,6 +114,8 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         twilio = stack.enter_context(TwilioStandIn())
         engine = open_engine(leaseup_url, connections=4)
         stack.callback(engine.dispose)
+        app = stack.enter_context(LeaseUpApp(engine))
+        paystack.webhook_url = app.webhook_url
         remember_mode(engine, "test")  # from the first moment on no live key fits this database
         ours = {
             **_settings(leaseup_url, paystack, twilio),
@@ -127,7 +131,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}
         children = Children(told, folder / "work", shell | ours)
         stack.callback(children.end_all)
-        yield World(folder, paystack, twilio, engine, children)
+        yield World(folder, paystack, twilio, app, engine, children)
 
 
 @contextmanager
