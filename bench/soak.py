@@ -28,12 +28,18 @@ from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
 from tests.conftest import one_authority
 from tests.faults.explore import Tally, explore
+from tests.faults.money import Miscounted
 from tests.faults.promises import Bothered, Duplicate, Loss
 from tests.faults.world import World
 
 TEMPLATE = "leaseup"
 AT_A_TIME = 20
-_KINDS = {Duplicate: "duplicates", Loss: "losses", Bothered: "texts to payers or twice"}
+_KINDS = {
+    Duplicate: "duplicates",
+    Loss: "losses",
+    Bothered: "texts to payers, twice, or to another's debtor",
+    Miscounted: "payments counted twice or missed",
+}
 
 
 @dataclass

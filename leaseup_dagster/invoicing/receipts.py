@@ -59,8 +59,8 @@ class Doubt(str, Enum):
     )
     TOO_MUCH = (
         "more than was billed",
-        "what LeaseUp has as paid otherwise and what Paystack received come to more than the"
-        " invoice: a part of it is the same money, or was paid twice",
+        "what Paystack received, and what LeaseUp has as paid otherwise, come to more than the"
+        " invoice: a part of it was paid twice, or entered twice",
     )
     CANCELLED = (
         "paid although cancelled",
@@ -183,7 +183,7 @@ def _doubt(request: PaymentRequest, status: str, due_cents: int | None, sums: Su
         return None
     if status == "CANCELLED":
         return Doubt.CANCELLED
-    if due_cents is not None and sums.otherwise and sums.otherwise + sums.received > due_cents:
+    if due_cents is not None and sums.otherwise + sums.received > due_cents:
         covered = sums.otherwise >= due_cents and sums.recorded < sums.received
         return Doubt.PAID_OTHERWISE if covered else Doubt.TOO_MUCH
     settled = status == "PAID" or _is_settled(request, due_cents, sums)

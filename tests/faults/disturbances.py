@@ -7,6 +7,7 @@ from leaseup_dagster.sandbox.faults import Fault
 from tests.faults.vocabulary import GARBLED, KEY_REJECTED, LOST, NOT_PROCESSED, REFUSED
 from tests.faults.wire import Moment
 from tests.faults.world import (
+    ARCHIVE,
     CREATE,
     CREATE_CUSTOMER,
     FETCH,
@@ -87,6 +88,12 @@ REMINDERS: dict[str, tuple[Disturbance, int]] = {
     **_requests(FETCH, 1),
     **_requests(SEND, 3),
     **_requests(LIST_TEXTS, 1),
+    **_commits(8),
+}
+NIGHTS: dict[str, tuple[Disturbance, int]] = {
+    **_requests(LIST, 1),
+    **_requests(FETCH, 2),
+    **_requests(ARCHIVE, 2),
     **_commits(8),
 }
 

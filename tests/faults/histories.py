@@ -1,4 +1,4 @@
-"""A random history over months: runs, faults, crashes, payments, edits, wrong clocks.
+"""A random history over months: runs, faults, crashes, payments, edits, wrong clocks, LeaseUp.
 
 Its lines read as a diary. After every event nothing may have happened twice; after a healthy run
 nothing may be missing. `explore` has many of them invented.
@@ -17,14 +17,14 @@ from leaseup_dagster.sandbox.builders import (
     a_lease,
     a_tenant,
     a_unit,
-    insert,
     number_from,
 )
-from tests.faults import promises
+from tests.faults import money, promises
 from tests.faults.chasing import Chases
 from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
 from tests.faults.explore import Tally
 from tests.faults.invoices import Mornings
+from tests.faults.neighbour import WithLeaseUp
 from tests.faults.recovery import Heal
 from tests.faults.world import World
 
@@ -36,7 +36,7 @@ _CORRECTED = text(
 )
 
 
-class History(RuleBasedStateMachine):
+class History(WithLeaseUp, RuleBasedStateMachine):
     """One history. `world` and `tally` are set by `run_histories`."""
 
     world: World
@@ -53,6 +53,7 @@ class History(RuleBasedStateMachine):
         self.landlord = a_landlord(self.world.connection)
         self.leases = [self._a_lease(start) for start in starts]
         self.texts = promises.Texts(self.world)
+        self.messages: list[dict[str, Any]] = []
         self.forgotten: set[str] = set()
         self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
@@ -110,27 +111,6 @@ class History(RuleBasedStateMachine):
             self.today += timedelta(days=days)
             self.world.time_passes(days=days)
 
-    @rule(which=st.integers(0, 20), part=st.sampled_from([1.0, 1.0, 0.4]))
-    def a_tenant_pays_at_paystack(self, which: int, part: float) -> None:
-        live = [r for r in self.world.paystack.payment_requests if not r.archived and not r.paid]
-        live.sort(key=lambda r: (r.metadata or {})["lease_id"] + str(r.due_date))
-        if live:
-            request = live[which % len(live)]
-            self.tell(f"{request.request_code} is paid{'' if part == 1 else ' in part'}")
-            self.tally.events["payments at Paystack"] += 1
-            self.world.paystack.pay(request.request_code, int(request.amount * part))
-            self._check_safety()
-
-    @rule(which=st.integers(0, 20), whole=st.booleans())
-    def a_tenant_pays_in_cash(self, which: int, whole: bool) -> None:
-        invoice = self._an_open_invoice(which)
-        if invoice:
-            self.tell(f"{invoice[1]} is paid in cash{'' if whole else ', in part'}")
-            self.tally.events["payments offline"] += 1
-            insert(self.world.connection, "transaction", invoiceId=invoice[0], description="Cash",
-                   amountPaid=invoice[2] * (1 if whole else 0.3))  # fmt: skip
-            self._set_status(invoice[0], "PAID" if whole else "PARTIALLY_PAID")
-
     @rule(which=st.integers(0, 20), archived=st.booleans())
     def the_landlord_cancels_an_invoice(self, which: int, archived: bool) -> None:
         invoice = self._an_open_invoice(which)
@@ -151,14 +131,6 @@ class History(RuleBasedStateMachine):
         status = 'CAST(:value AS "LeaseStatus")' if column == "status" else ":value"
         change = text(f'UPDATE lease SET "{column}" = {status} WHERE id = :id')
         self.world.connection.execute(change, {"value": value, "id": self.leases[lease]})
-
-    @rule(lease=st.integers(0, LEASES - 1))
-    def another_tenant_moves_in(self, lease: int) -> None:
-        tenant = a_tenant(self.world.connection, self.landlord)
-        self.tell(f"{tenant} moves into {self.leases[lease]}")
-        self.tally.events["edits"] += 1
-        moved = 'UPDATE tenant_lease SET "tenantId" = :tenant WHERE "leaseId" = :lease RETURNING id'
-        self.world.rows(moved, tenant=tenant, lease=self.leases[lease])
 
     @rule(hours=st.sampled_from([1, 30, 400]))
     def a_backup_of_the_books_is_restored(self, hours: int) -> None:
@@ -187,6 +159,8 @@ class History(RuleBasedStateMachine):
             self.world.time_passes(minutes=10)
             self._bill(None)
             self._remind(None)
+            self._messages_arrive()
+            self._reconcile(None)
         finally:
             self.tally.requests += len(self.world.paystack.payment_requests)
             self.tally.texts += len(self.world.twilio.messages)
@@ -215,8 +189,10 @@ class History(RuleBasedStateMachine):
         if disturbed is None:
             self.world.time_passes(minutes=3)
         settled = self.texts.settled_codes()
+        before = money.recorded(self.world)
         Chases.of(self.world).run(self.today, self._heal(disturbed, ends))
         self.world.heal()
+        money.we_never_wrote_too_much(self.world, before)
         self.texts.check_new(settled, self.today)
         if disturbed is None:
             self.texts.check_everyone_was_told(self.today)

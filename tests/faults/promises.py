@@ -11,6 +11,11 @@ from tests.faults.world import World
 
 DAYS_AHEAD, AFTER_DAYS, REPEAT_DAYS, MOST_TEXTS = 50, 3, 7, 4
 _CODE = re.compile(r"PRQ_\w+")
+_SHARED = """
+    tenant_lease AS theirs JOIN tenant_lease AS other ON other."leaseId" = theirs."leaseId"
+    WHERE theirs."leaseId" = invoice."leaseId" AND theirs."tenantId" = invoice."tenantId"
+    AND other."tenantId" = reader.id
+"""
 
 
 class Duplicate(AssertionError):
@@ -129,6 +134,8 @@ class Texts:
             (code,) = _CODE.findall(message.body)
             if code in set(settled):
                 raise Bothered(f"{message.to} was texted about {code}, which is paid or cancelled")
+            if message.to[3:] not in self._numbers_of(code):
+                raise Bothered(f"{message.to} was texted about {code}, which is not their debt")
             if (as_of - due[code]).days <= AFTER_DAYS:  # type: ignore[operator]
                 raise Bothered(f"{message.to} was texted about {code}, which is not late")
             days = self.sent.setdefault((code, message.to), [])
@@ -136,16 +143,27 @@ class Texts:
                 raise Bothered(f"{message.to} was texted about {code} on {days} and {as_of}")
             days.append(as_of)
 
+    def _numbers_of(self, code: str) -> set[str]:
+        """Of whom it is due from, and of those who share the lease with them; without a zero."""
+        rows = self.world.rows(
+            "SELECT reader.phone FROM invoice JOIN tenant AS reader"
+            f' ON reader.id = invoice."tenantId" OR EXISTS (SELECT FROM {_SHARED})'
+            ' WHERE invoice."paystackId" = :code',
+            code=code,
+        )
+        return {str(phone)[1:] for (phone,) in rows}
+
     def check_everyone_was_told(self, as_of: date) -> None:
         """I2 for texts, after a healthy run: nobody who is late has heard nothing, ever."""
         rows = self.world.rows(
-            'SELECT invoice.id, invoice."paystackId", tenant_lease."tenantId"'
-            ' FROM invoice JOIN tenant_lease ON tenant_lease."leaseId" = invoice."leaseId"'
+            'SELECT invoice.id, invoice."paystackId", reader.id'
+            " FROM invoice JOIN tenant AS reader ON reader.id = invoice.\"tenantId\" OR EXISTS ("
+            f" SELECT FROM {_SHARED})"
             " WHERE \"dueDate\" < CAST(:as_of AS date) - :after AND status IN"
             " ('PENDING', 'OVERDUE', 'PARTIALLY_PAID') AND NOT EXISTS ("
             " SELECT FROM leaseup_dagster.reminder_ledger AS ledger"
             " WHERE ledger.invoice_id = invoice.id AND ledger.number_hash <> ''"
-            " AND (ledger.tenant_id = tenant_lease.\"tenantId\" OR ledger.state = 'refused')"
+            " AND (ledger.tenant_id = reader.id OR ledger.state = 'refused')"
             " AND state IN ('sent', 'unknown', 'refused'))",
             as_of=as_of, after=AFTER_DAYS,
         )  # fmt: skip

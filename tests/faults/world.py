@@ -27,8 +27,9 @@ from tests.faults.wire import Wire
 
 CREATE, LIST = "POST /paymentrequest", "GET /paymentrequest"
 FETCH, VERIFY = "GET /paymentrequest/:code", "GET /paymentrequest/verify/:code"
+ARCHIVE = "POST /paymentrequest/archive/:code"
 CREATE_CUSTOMER, FETCH_CUSTOMER = "POST /customer", "GET /customer/:code"
-AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, CREATE_CUSTOMER, FETCH_CUSTOMER)
+AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, ARCHIVE, CREATE_CUSTOMER, FETCH_CUSTOMER)
 SEND, LIST_TEXTS = "POST /Messages.json", "GET /Messages.json"
 NOON = datetime(2026, 11, 5, 12, tzinfo=JOHANNESBURG)
 

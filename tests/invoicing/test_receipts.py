@@ -153,6 +153,13 @@ def test_more_than_was_billed_is_written_down_and_named() -> None:
     assert compared.question.sums == Sums(received=RENT, recorded=0, otherwise=300_000)
 
 
+def test_more_than_was_billed_on_the_request_alone_is_named_too() -> None:
+    compared = looked(request(300_000, RENT))
+
+    assert written(compared) == [("T1", 300_000), ("T2", RENT)]
+    assert compared.question.doubt is Doubt.TOO_MUCH
+
+
 def test_money_on_a_cancelled_invoice_is_not_written_down() -> None:
     compared = looked(request(RENT), status="CANCELLED")
 
