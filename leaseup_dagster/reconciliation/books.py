@@ -1,6 +1,6 @@
 """SQL: what our books hold of Paystack's payment requests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text, tuple_, update
@@ -134,8 +134,9 @@ def remember_archived(connection: Connection, codes: Sequence[str]) -> None:
     )
 
 
-def _held(row: Row[Any], request: PaymentRequest, recorded: Iterable[Recorded]) -> Held:
+def _held(row: Row[Any], request: PaymentRequest, recorded: Sequence[Recorded]) -> Held:
     key = LedgerKey(row.due_date, row.lease_id) if row.lease_id and row.due_date else None
     names = {request.request_code, request.offline_reference} - {""}
-    at_paystack = sum(r.amount_cents for r in recorded if r.by_us or r.reference in names)
-    return Held(row.id, row.status, row.cents, key, at_paystack, row.archived)
+    at_paystack = [r.amount_cents for r in recorded if r.by_us or r.reference in names]
+    otherwise = sum(r.amount_cents for r in recorded) - sum(at_paystack)
+    return Held(row.id, row.status, row.cents, key, sum(at_paystack), otherwise, row.archived)

@@ -29,8 +29,9 @@ class Held:
     status: str
     amount_cents: int
     key: LedgerKey | None
-    # What LeaseUp has recorded as paid on it, under whatever reference.
+    # What LeaseUp has recorded as paid on it, and as paid otherwise on its invoice.
     recorded_cents: int = 0
+    otherwise_cents: int = 0
     # It was seen archived: nobody can pay it any more.
     archived: bool = False
 
@@ -75,7 +76,11 @@ def _name(request: PaymentRequest, invoice: Held | None) -> Name | None:
         return Name.WITHOUT_INVOICE
     if invoice.status == "CANCELLED":
         return Name.CANCELLED if request.paid or not invoice.archived else None
-    agreed = invoice.status == "PAID" and invoice.recorded_cents == request.amount_cents
+    agreed = (
+        invoice.status == "PAID"
+        and invoice.recorded_cents == request.amount_cents
+        and invoice.recorded_cents + invoice.otherwise_cents <= invoice.amount_cents
+    )
     if request.paid and not agreed and invoice.status in (*OPEN, "PAID"):
         return Name.PAID
     if invoice.status == "PAID" and not request.paid and not invoice.archived:

@@ -46,6 +46,18 @@ def test_what_the_webhook_recorded_is_not_recorded_again_and_the_invoice_is_paid
     assert said(night()) == {}
 
 
+def test_marked_as_paid_by_hand_beside_the_webhooks_row_is_named(
+    night, paid_by_webhook, connection: Connection
+) -> None:
+    """A landlord sees PARTIALLY_PAID, which the webhook left, and presses the button."""
+    a_transaction(connection, set_status(connection, "PAID"), 8500.0)
+
+    result = night()
+
+    assert said(result) == {"undecided": 1}
+    assert "more than was billed" in failure_of(result)
+
+
 def test_the_webhooks_second_row_is_told_once_and_stays_in_the_check_until_it_is_deleted(
     night, paid_by_webhook, connection: Connection
 ) -> None:
