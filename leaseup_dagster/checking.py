@@ -32,6 +32,15 @@ class CheckFindings:
     def passed(self) -> bool:
         return not any(found.count for found in self.wrong.values())
 
+    def in_words(self) -> str:
+        """What is wrong, for the log: how many of each, and which."""
+        wrong = [
+            f"{found.count} {what} ({_listed(found)})"
+            for what, found in self.wrong.items()
+            if found.count
+        ]
+        return f"{self.name}: {', '.join(wrong)}. {self.advice}".strip()
+
     def result(self) -> AssetCheckResult:
         """For a check that is launched by itself."""
         return AssetCheckResult(

@@ -48,6 +48,25 @@ _OPEN_PAST_DUE = f"""
     WHERE state IN ('planned', 'requesting') AND due_date < :as_of
 """
 
+# LeaseUp's task writes its rule for the lease into what it makes; its pages leave that empty, and
+# the past invoices of a new lease have no payment request.
+_BY_ANOTHER_BILLER = f"""
+    SELECT count(*) AS total,
+           (array_agg("leaseId" || ' ' || "dueDate" ORDER BY made_at DESC, "leaseId"))
+               [1 : {IDS_SHOWN}] AS ids
+    FROM (
+        SELECT invoice."leaseId", invoice."dueDate", invoice."createdAt" AS made_at
+        FROM invoice JOIN lease ON lease.id = invoice."leaseId" AND lease."automaticInvoice"
+        WHERE invoice.category = 'RENT' AND invoice."recurringBillableId" IS NOT NULL
+          AND invoice."paystackId" NOT LIKE 'OFFLINE-%'
+          AND invoice."createdAt" > timezone('UTC', greatest(
+              now() - interval '7 days',
+              (SELECT min(planned_at) FROM leaseup_dagster.invoice_ledger)))
+          AND NOT EXISTS (SELECT FROM leaseup_dagster.invoice_ledger AS ledger
+                          WHERE ledger.invoice_id = invoice.id)
+    ) AS theirs
+"""
+
 _STATES = "SELECT state, count(*) FROM leaseup_dagster.invoice_ledger GROUP BY state ORDER BY state"
 
 
@@ -69,6 +88,11 @@ def invoice_gone(connection: Connection) -> Found:
 def open_past_due(connection: Connection, as_of: date) -> Found:
     """Months that are planned or unanswered although their due date has passed."""
     return _found(connection, _OPEN_PAST_DUE, as_of=as_of)
+
+
+def made_by_another_biller(connection: Connection) -> Found:
+    """Rent invoices of the last 7 days that LeaseUp's own monthly task made, for leases we bill."""
+    return _found(connection, _BY_ANOTHER_BILLER)
 
 
 def months_by_state(connection: Connection) -> dict[str, int]:

@@ -76,8 +76,24 @@ def _no_request_without_invoice(
     )
 
 
+def _one_biller(connection: Connection, as_of: date, tasks: TaskSettings) -> CheckFindings:
+    return CheckFindings(
+        asset=ASSET,
+        name="only_one_biller",
+        wrong={"made by LeaseUp's own task": audit.made_by_another_biller(connection)},
+        advice="LeaseUp's own monthly task is still switched on, and bills leases that are billed"
+        " here. Switch it off: two billers in the same minute can bill a month twice. The check is"
+        " green again seven days after its last invoice.",
+    )
+
+
 Ask = Callable[[Connection, date, TaskSettings], CheckFindings]
-_QUESTIONS: tuple[Ask, ...] = (_one_invoice, _every_due_lease, _no_request_without_invoice)
+_QUESTIONS: tuple[Ask, ...] = (
+    _one_invoice,
+    _every_due_lease,
+    _no_request_without_invoice,
+    _one_biller,
+)
 
 
 def _ask(question: Ask, engine: Engine, tasks: TaskSettings, as_of: date) -> CheckFindings:
@@ -124,10 +140,23 @@ def no_payment_request_without_invoice(
     return _ask(_no_request_without_invoice, engine, tasks, resolve_as_of("")).result()
 
 
+@dg.asset_check(
+    asset=ASSET,
+    blocking=True,
+    description="In the last seven days LeaseUp's own monthly task made no rent invoice for a lease"
+    " that is billed here.",
+)
+def only_one_biller(
+    engine: dg.ResourceParam[Engine], tasks: dg.ResourceParam[TaskSettings]
+) -> dg.AssetCheckResult:
+    return _ask(_one_biller, engine, tasks, resolve_as_of("")).result()
+
+
 INVOICE_CHECKS = [
     one_invoice_per_lease_and_due_date,
     every_due_lease_billed_or_explained,
     no_payment_request_without_invoice,
+    only_one_biller,
 ]
 
 
@@ -149,6 +178,6 @@ def check_invoices(
     for question in _QUESTIONS:
         findings = _ask(question, engine, tasks, plan.as_of)
         if not findings.passed:
-            context.log.warning(f"Check failed: {findings.name}")
+            context.log.warning(f"Check failed: {findings.in_words()}")
         yield findings.evaluation()
     yield dg.Output(None)

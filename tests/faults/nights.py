@@ -10,6 +10,7 @@ from leaseup_dagster.invoicing import questions
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reconciliation import weeks
 from leaseup_dagster.reconciliation.repairs import Finding, Kind, Repairs
+from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.settings import TaskSettings
 from tests.faults.recovery import Abandoned, Heal, step
 from tests.faults.world import World
@@ -23,7 +24,11 @@ class Nights:
         self.findings: list[Finding] = []
 
     def run(self, heal: Heal | None) -> None:
-        with self.world.engine() as engine, self.world.client(engine) as client:
+        with (
+            self.world.engine() as engine,
+            self.world.client(engine) as client,
+            waiting_at_most(0),
+        ):
             night = Night(engine, client)
             with suppress(Abandoned):
                 night.go(heal)

@@ -1,0 +1,86 @@
+"""LeaseUp's application and its landlords between our plan and our request."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from leaseup_dagster.sandbox import landlord
+from leaseup_dagster.sandbox.builders import a_recurring_billable, a_tenant
+from leaseup_dagster.sandbox.faults import Fault
+from tests.faults.conftest import Cell
+from tests.faults.invoices import DUE, TODAY, Mornings
+from tests.faults.recovery import Recovery
+from tests.faults.world import LIST, World
+
+Act = Callable[[World, str], object]
+
+
+def by_hand(world: World, lease: str) -> None:
+    landlord.make_invoice(world.connection, world.paystack, lease=lease, rands=8500.0, due=DUE)
+
+
+def monthly_task(world: World, lease: str) -> None:
+    (tenant,) = world.rows('SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=lease)
+    a_recurring_billable(world.connection, lease, str(tenant[0]))
+    landlord.run_monthly_task(world.connection, world.paystack, TODAY)
+
+
+def passed_on(world: World, lease: str) -> None:
+    customer = world.paystack.add_customer("next@example.com").customer_code
+    (owner,) = world.rows('SELECT id FROM "user"')
+    tenant = a_tenant(
+        world.connection, str(owner[0]), id="next-tenant", paystackCustomerId=customer
+    )
+    landlord.change_tenant(world.connection, lease, tenant)
+
+
+def ended(world: World, lease: str) -> None:
+    landlord.end_lease(world.connection, lease, TODAY - timedelta(days=1))
+
+
+def rent_raised(world: World, lease: str) -> None:
+    world.connection.execute(text("UPDATE lease SET rent = 9000 WHERE id = :id"), {"id": lease})
+
+
+@pytest.mark.parametrize(
+    ("act", "made", "invoices"),
+    [
+        (by_hand, 1, [("PENDING", 8500.0, "own")]),
+        (monthly_task, 1, [("PENDING", 8500.0, "own")]),
+        (passed_on, 1, [("PENDING", 8500.0, "next-tenant")]),
+        (ended, 0, []),
+        (rent_raised, 1, [("PENDING", 9000.0, "own")]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_an_edit_between_our_plan_and_our_request(
+    world: World, mornings: Mornings, cell: Cell, act: Act, made: int, invoices: list
+) -> None:
+    """The look at Paystack for what was forgotten comes between the two."""
+    cell("invoices", f"LeaseUp between plan and request: {act.__name__}", Recovery.NEXT_DAY)
+    lease = mornings.victim.lease_id
+    (own,) = world.rows('SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=lease)
+
+    def acted(reply):
+        act(world, lease)
+        return reply
+
+    world.paystack.faults.on(LIST, Fault(acted))
+    mornings.run(TODAY, lambda: None)
+    mornings.run(TODAY + timedelta(days=1), lambda: None)
+
+    rows = world.rows(
+        'SELECT status::text, "dueAmount", "tenantId", "paystackId" FROM invoice'
+        ' WHERE "leaseId" = :id',
+        id=lease,
+    )
+    owners = {own[0]: "own"}
+    assert [(r[0], r[1], owners.get(r[2], r[2])) for r in rows] == invoices
+    codes = {r[3] for r in rows}
+    about = [r for r in world.paystack.payment_requests if r.request_code in codes]
+    others = {m.lease_id for m in mornings.months} - {lease}
+    ours = [r for r in world.paystack.payment_requests if r not in about]
+    assert len(about) == made
+    assert {(r.metadata or {}).get("lease_id") for r in ours} == others
