@@ -27,6 +27,8 @@ class CheckFindings:
     wrong: Mapping[str, Found]
     advice: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+    # WARN: something may be wrong, and only a person can know.
+    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
 
     @property
     def passed(self) -> bool:
@@ -44,7 +46,7 @@ class CheckFindings:
     def result(self) -> AssetCheckResult:
         """For a check that is launched by itself."""
         return AssetCheckResult(
-            passed=self.passed, severity=AssetCheckSeverity.ERROR, metadata=self._metadata()
+            passed=self.passed, severity=self.severity, metadata=self._metadata()
         )
 
     def evaluation(self) -> AssetCheckEvaluation:
@@ -53,7 +55,7 @@ class CheckFindings:
             asset_key=AssetKey(self.asset),
             check_name=self.name,
             passed=self.passed,
-            severity=AssetCheckSeverity.ERROR,
+            severity=self.severity,
             metadata=self._metadata(),
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 from leaseup_dagster.explanation.facts import Facts
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.keys import Verdict
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.reasons import SkipReason, in_words
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reminders.cadence import Cadence, LastText, due_step, is_finished
 
@@ -33,6 +33,7 @@ def steps(
         for month in facts.months
         if month.state in _OF_STATE
     ]
+    said += _deleted(facts, {verdict.key.due_date for verdict in verdicts})
     said += _reminders(facts, as_of, cadence)
     return said or ["Nothing: LeaseUp has no such lease any more, and the ledger nothing open."]
 
@@ -47,7 +48,10 @@ def _billing(facts: Facts, verdict: Verdict, days_ahead: int) -> str:
         return f"{day}: billed on {first} at 07:00, TASK_CHECK_DAYS_AHEAD ({days_ahead}) before."
     if reason == SkipReason.ALREADY_INVOICED:
         return f"{day}: invoiced. {_month_after(facts.lease, day, days_ahead)}"
-    return f"{day}: not billed. {SkipReason(reason).meaning}"
+    if reason == SkipReason.BILLED_ANOTHER_AMOUNT:
+        said = in_words(reason, verdict.note)
+        return f"{day}: invoiced. {said} {_month_after(facts.lease, day, days_ahead)}"
+    return f"{day}: not billed. {in_words(reason, verdict.note)}"
 
 
 def _month_after(lease: Any, day: date, days_ahead: int) -> str:
@@ -57,6 +61,18 @@ def _month_after(lease: Any, day: date, days_ahead: int) -> str:
     # A plan looks at one due date of a lease: the first one that has not passed.
     first = max(day + timedelta(days=1), following - timedelta(days=days_ahead))
     return f"The next due date is {following}, billed on {first} at 07:00 if nothing changes."
+
+
+def _deleted(facts: Facts, said: set[date]) -> list[str]:
+    """Months that were billed, and whose invoice is gone."""
+    there = {invoice.id for invoice in facts.invoices}
+    return [
+        f"{month.due_date}: {SkipReason.INVOICE_DELETED.meaning}"
+        for month in facts.months
+        if month.state == "invoiced"
+        and month.invoice_id not in there
+        and month.due_date not in said
+    ]
 
 
 def _reminders(facts: Facts, as_of: date, cadence: Cadence) -> list[str]:

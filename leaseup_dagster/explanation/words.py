@@ -9,7 +9,7 @@ from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.explanation.at_paystack import Answer
 from leaseup_dagster.explanation.facts import Facts
 from leaseup_dagster.invoicing.keys import Verdict
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.reasons import SkipReason, in_words
 from leaseup_dagster.money import cents_from_rands, format_rands
 
 Section = tuple[Sequence[str], Sequence[Sequence[str | int]]]
@@ -57,7 +57,7 @@ class Story:
                 v.key.due_date.isoformat(),
                 _rands(v.amount_cents),
                 v.reason or "to bill",
-                SkipReason(v.reason).meaning if v.reason else "It is due and not billed yet.",
+                in_words(v.reason, v.note) if v.reason else "It is due and not billed yet.",
             )
             for v in self.verdicts
         ]
@@ -106,7 +106,7 @@ def _columns(rows: Iterable[Sequence[str | int]]) -> list[str]:
 def _would(verdict: Verdict) -> str:
     if verdict.reason is None:
         return f"to be billed, {_rands(verdict.amount_cents)}"
-    if verdict.reason == SkipReason.ALREADY_INVOICED:
+    if verdict.reason in (SkipReason.ALREADY_INVOICED, SkipReason.BILLED_ANOTHER_AMOUNT):
         return f"nothing to bill, {verdict.reason}"
     return f"not billed, {verdict.reason}"
 

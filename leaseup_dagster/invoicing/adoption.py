@@ -69,7 +69,8 @@ _EXPECT = """
     JOIN tenant ON tenant.id = verdict.tenant_id
     WHERE landlord_id IS NOT NULL
       AND coalesce(found.customer_code, tenant."paystackCustomerId") IS NOT NULL
-      AND coalesce(reason, '') NOT IN ('already_invoiced', 'in_progress', 'invoiced_nearby')
+      AND coalesce(reason, '') NOT IN ('already_invoiced', 'billed_another_amount', 'in_progress',
+                                       'invoiced_nearby', 'near_a_billed_month')
       AND NOT EXISTS (SELECT FROM invoice WHERE "paystackId" = found.request_code)
     ORDER BY due_date, lease_id
     ON CONFLICT (lease_id, due_date) DO UPDATE SET

@@ -95,6 +95,57 @@ def made_by_another_biller(connection: Connection) -> Found:
     return _found(connection, _BY_ANOTHER_BILLER)
 
 
+# Rent that was billed by this product for a day after its lease is over. Open invoices only.
+_AFTER_THE_LEASE = f"""
+    SELECT count(*) AS total,
+           (array_agg(invoice.id ORDER BY ledger.due_date, invoice.id))[1 : {IDS_SHOWN}] AS ids
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    JOIN invoice ON invoice.id = ledger.invoice_id
+     AND invoice.status IN ('PENDING', 'OVERDUE', 'PARTIALLY_PAID')
+    JOIN lease ON lease.id = ledger.lease_id
+    WHERE ledger.state = 'invoiced'
+      AND (ledger.due_date > lease."endDate"
+           OR (lease.status::text IN ('ENDED', 'RENEWED', 'EXPIRED') AND ledger.due_date > :as_of))
+"""
+
+_ANOTHER_AMOUNT = f"""
+    SELECT count(*) AS total,
+           (array_agg(ledger.lease_id || ' ' || ledger.due_date
+                      ORDER BY ledger.due_date, ledger.lease_id))[1 : {IDS_SHOWN}] AS ids
+    FROM leaseup_dagster.invoice_ledger AS ledger
+    JOIN invoice ON invoice.id = ledger.invoice_id AND invoice.status IN ('PENDING', 'OVERDUE')
+     AND round(invoice."dueAmount"::numeric * 100) = ledger.amount_cents
+    JOIN lease ON lease.id = ledger.lease_id AND lease.status = 'ACTIVE'
+     AND lease.rent BETWEEN 0 AND 1e9
+    WHERE ledger.state = 'invoiced' AND ledger.due_date >= :as_of
+      AND round(lease.rent::numeric * 100) <> ledger.amount_cents
+"""
+
+_ONE_UNIT = f"""
+    SELECT count(*) AS total, (array_agg(ids ORDER BY ids))[1 : {IDS_SHOWN}] AS ids FROM (
+        SELECT string_agg(id, ' and ' ORDER BY id) AS ids FROM lease
+        WHERE status = 'ACTIVE' AND "automaticInvoice" AND "unitId" IS NOT NULL
+          AND ("endDate" IS NULL OR "endDate" >= :as_of)
+        GROUP BY "unitId" HAVING count(*) > 1
+    ) AS shared
+"""
+
+
+def billed_after_the_lease(connection: Connection, as_of: date) -> Found:
+    """Open invoices of ours for days after their lease is over: the invoices' ids."""
+    return _found(connection, _AFTER_THE_LEASE, as_of=as_of)
+
+
+def billed_another_amount(connection: Connection, as_of: date) -> Found:
+    """Months to come that were billed at another amount than the lease's rent is now."""
+    return _found(connection, _ANOTHER_AMOUNT, as_of=as_of)
+
+
+def active_on_one_unit(connection: Connection, as_of: date) -> Found:
+    """Units with more than one ACTIVE lease that is billed: the leases' ids."""
+    return _found(connection, _ONE_UNIT, as_of=as_of)
+
+
 def months_by_state(connection: Connection) -> dict[str, int]:
     """How many months stand how in the ledger."""
     return {state: count for state, count in connection.execute(text(_STATES))}

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.invoicing.due_dates import is_due_date, next_due_date
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.reasons import SkipReason, in_words
 
 
 def month_asked_for(
@@ -31,9 +31,17 @@ def month_asked_for(
     return LedgerKey(day, lease_id)
 
 
+_BILLED = (
+    SkipReason.ALREADY_INVOICED,
+    SkipReason.BILLED_ANOTHER_AMOUNT,
+    SkipReason.IN_PROGRESS,
+)
+
+
 def why_not(plan: InvoicePlan) -> str | None:
     """Why the month a person asked for cannot be billed; None if it can, or already is."""
     for skipped in plan.skipped:
-        if skipped.reason not in (SkipReason.ALREADY_INVOICED, SkipReason.IN_PROGRESS):
-            return f"The lease was not billed: {SkipReason(skipped.reason).meaning}"
+        if skipped.reason not in _BILLED:
+            note = skipped.notes[0] if skipped.notes else None
+            return f"The lease was not billed: {in_words(skipped.reason, note)}"
     return None

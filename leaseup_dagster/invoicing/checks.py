@@ -87,12 +87,47 @@ def _one_biller(connection: Connection, as_of: date, tasks: TaskSettings) -> Che
     )
 
 
+_LEASES = """\
+- *billed after the lease*: they stay payable, and nobody is texted about them. Take them back by
+  launching `cancel_invoice` with
+
+```yaml
+ops:
+  choose_invoices_to_cancel:
+    config:
+      invoice_ids: [{invoices}]
+      reason: the lease is over
+      confirm: true
+```
+
+- *another amount than the rent*: `explain_lease` names the difference. If the new rent is meant,
+  `cancel_invoice`, then `create_invoice` with `rebill: true`.
+- *two ACTIVE leases on one unit*: right where a home is let by the room; else end the one that is
+  over. Where they share a tenant, neither is billed beside the other."""
+
+
+def _leases_in_order(connection: Connection, as_of: date, tasks: TaskSettings) -> CheckFindings:
+    after = audit.billed_after_the_lease(connection, as_of)
+    return CheckFindings(
+        asset=ASSET,
+        name="bills_agree_with_their_leases",
+        wrong={
+            "billed after the lease": after,
+            "another amount than the rent": audit.billed_another_amount(connection, as_of),
+            "two ACTIVE leases on one unit": audit.active_on_one_unit(connection, as_of),
+        },
+        advice=_LEASES.format(invoices=", ".join(after.ids)),
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
 Ask = Callable[[Connection, date, TaskSettings], CheckFindings]
 _QUESTIONS: tuple[Ask, ...] = (
     _one_invoice,
     _every_due_lease,
     _no_request_without_invoice,
     _one_biller,
+    _leases_in_order,
 )
 
 
@@ -152,11 +187,23 @@ def only_one_biller(
     return _ask(_one_biller, engine, tasks, resolve_as_of("")).result()
 
 
+@dg.asset_check(
+    asset=ASSET,
+    description="No invoice of ours is open for a day after its lease is over, none to come says"
+    " another amount than the rent, and no unit has two ACTIVE leases. A person decides.",
+)
+def bills_agree_with_their_leases(
+    engine: dg.ResourceParam[Engine], tasks: dg.ResourceParam[TaskSettings]
+) -> dg.AssetCheckResult:
+    return _ask(_leases_in_order, engine, tasks, resolve_as_of("")).result()
+
+
 INVOICE_CHECKS = [
     one_invoice_per_lease_and_due_date,
     every_due_lease_billed_or_explained,
     no_payment_request_without_invoice,
     only_one_biller,
+    bills_agree_with_their_leases,
 ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import zip_longest
 
 from leaseup_dagster.batching import Place
 
@@ -22,6 +23,8 @@ class Verdict:
     key: LedgerKey
     reason: str | None
     amount_cents: int | None
+    # What belongs to some reasons: the cents that were billed and the rent's, or another lease.
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,21 @@ class Skipped:
     reason: str
     leases: int
     examples: tuple[LedgerKey, ...] = ()
+    # Of each example, as in `Verdict`; empty: none.
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def together(cls, parts: Sequence["Skipped"], listed: int) -> "Skipped":
         """What several parts of the portfolio skipped for one and the same reason."""
-        examples = sorted(key for part in parts for key in part.examples)
+        noted = sorted(pair for part in parts for pair in part.noted)[:listed]
         leases = sum(part.leases for part in parts)
-        return cls(parts[0].reason, leases, tuple(examples[:listed]))
+        examples, notes = tuple(key for key, _ in noted), tuple(note for _, note in noted)
+        return cls(parts[0].reason, leases, examples, notes)
+
+    @property
+    def noted(self) -> list[tuple[LedgerKey, str]]:
+        """Each example with its note."""
+        return list(zip_longest(self.examples, self.notes, fillvalue=""))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,15 @@ LONGEST_AGO = timedelta(days=366)
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
 # From the day the service began on, and from the day the lease was entered on: what was due before
-# was never ours to bill.
+# was never ours to bill. But its first month is, where it was entered some days after it began.
 _UNPLANNED_MONTHS = f"""
     SELECT passed.lease_id, passed.due_date FROM ({PASSED_MONTHS}) AS passed
     JOIN lease ON lease.id = passed.lease_id
-     AND passed.due_date >= timezone('{JOHANNESBURG.key}', timezone('UTC', lease."createdAt"))::date
-    WHERE NOT EXISTS (
+    CROSS JOIN LATERAL (SELECT
+        timezone('{JOHANNESBURG.key}', timezone('UTC', lease."createdAt"))::date AS day) AS entered
+    WHERE (passed.due_date >= entered.day
+           OR (passed.due_date = lease."startDate" AND passed.due_date > entered.day - 31))
+      AND NOT EXISTS (
         SELECT FROM leaseup_dagster.invoice_ledger AS ledger
         WHERE ledger.lease_id = passed.lease_id AND ledger.due_date = passed.due_date)
       AND NOT EXISTS (

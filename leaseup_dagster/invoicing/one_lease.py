@@ -19,7 +19,7 @@ from leaseup_dagster.invoicing.shards import is_chosen
 from leaseup_dagster.settings import TaskSettings
 
 _VERDICTS = statement(
-    f"{verdicts(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents"
+    f"{verdicts(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents, note"
     " FROM verdict ORDER BY due_date"
 )
 
@@ -43,5 +43,6 @@ def verdicts_on(
     connection.execute(text("SET LOCAL statement_timeout = '180s'"))
     rows = connection.execute(_VERDICTS, bindings(as_of, tasks) | key_arrays(months))
     return [
-        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents) for row in rows
+        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents, row.note)
+        for row in rows
     ]

@@ -90,7 +90,7 @@ SELECT reason, count(*) AS leases,
        -- Not in order: sorting all leases for the sake of a hundred would take a second.
        (array_agg(lease_id)
            FILTER (WHERE reason IS NULL AND split_code IS NULL))[1 : :listed] AS split_examples,
-       (array_agg(due_date || ' ' || lease_id)
+       (array_agg(concat(due_date, E'\\t', lease_id, E'\\t', note))
            FILTER (WHERE reason = ANY (CAST(:needs_a_person AS text[]))))[1 : :listed] AS examples
 FROM verdict GROUP BY reason ORDER BY reason NULLS FIRST
 """
@@ -99,7 +99,7 @@ _COUNT = "SELECT count(*) FROM verdict"
 
 _FIRST = """
 SELECT * FROM (
-    SELECT due_date, lease_id, reason, amount_cents, row_number() OVER (
+    SELECT due_date, lease_id, reason, amount_cents, note, row_number() OVER (
         PARTITION BY reason IS NULL
         ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id
     ) AS place FROM verdict
@@ -190,7 +190,7 @@ def first_verdicts(
     looking = statement(verdicts(_months(bill_from)) + _FIRST)
     values = _bindings(as_of, tasks, bill_from) | _LISTING | {"limit": limit}
     found = [
-        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents)
+        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents, row.note)
         for row in connection.execute(looking, values)
     ]
     return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
@@ -212,7 +212,7 @@ def _summary(
     rows = connection.execute(asked, values | _LISTING).all()
     billed = next((row for row in rows if row.reason is None), None)
     skipped = tuple(
-        Skipped(row.reason, row.leases, tuple(sorted(map(_key, row.examples or ()))))
+        _skipped(row.reason, row.leases, row.examples or ())
         for row in rows
         if row.reason is not None
     )
@@ -228,6 +228,11 @@ def _summary(
     )
 
 
-def _key(example: str) -> LedgerKey:
-    due_date, _, lease_id = example.partition(" ")
-    return LedgerKey(date.fromisoformat(due_date), lease_id)
+def _skipped(reason: str, leases: int, examples: Sequence[str]) -> Skipped:
+    found = sorted(_example(example) for example in examples)
+    return Skipped(reason, leases, tuple(key for key, _ in found), tuple(note for _, note in found))
+
+
+def _example(listed: str) -> tuple[LedgerKey, str]:
+    due_date, lease_id, note = listed.split("\t")
+    return LedgerKey(date.fromisoformat(due_date), lease_id), note

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from leaseup_dagster.invoicing import reasons
 from leaseup_dagster.invoicing.creation import Outcome
 from leaseup_dagster.invoicing.keys import (
     BatchReport,
@@ -12,7 +13,7 @@ from leaseup_dagster.invoicing.keys import (
     LedgerKey,
     Verdict,
 )
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.reasons import SkipReason, of_note
 from leaseup_dagster.money import format_rands
 
 SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to look at")
@@ -85,10 +86,15 @@ def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
             skipped.reason,
             skipped.leases,
             SkipReason(skipped.reason).meaning,
-            ", ".join(key.lease_id for key in skipped.examples),
+            ", ".join(_noted(skipped.reason, *example) for example in skipped.noted),
         )
         for skipped in plan.skipped
     ]
+
+
+def _noted(reason: str, key: LedgerKey, note: str) -> str:
+    about = of_note(reason, note)
+    return f"{key.lease_id} ({about})" if about else key.lease_id
 
 
 def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str]]:
@@ -100,7 +106,7 @@ def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str]]:
 
 def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
     return [
-        (v.key.lease_id, v.key.due_date.isoformat(), v.reason, SkipReason(v.reason).meaning)
+        (v.key.lease_id, v.key.due_date.isoformat(), v.reason, reasons.in_words(v.reason, v.note))
         for v in skip
         if v.reason
     ]

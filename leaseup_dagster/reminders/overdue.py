@@ -13,6 +13,8 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Text,
+    cast,
     func,
     select,
     text,
@@ -139,7 +141,16 @@ def _late(as_of: date, after_days: int) -> list[ColumnElement[bool]]:
     return [
         invoice.c.status.in_(OPEN),
         invoice.c.dueDate < as_of - timedelta(days=after_days),
+        ~_after_the_lease(),
     ]
+
+
+def _after_the_lease() -> ColumnElement[bool]:
+    """Rent for a day after its lease is over is for a person to take back, and for no tenant."""
+    over = select(lease.c.id).where(
+        lease.c.id == invoice.c.leaseId, lease.c.endDate < invoice.c.dueDate
+    )
+    return (cast(invoice.c.category, Text) == "RENT") & over.exists()
 
 
 def _due(*chosen: ColumnElement[bool]) -> CTE:

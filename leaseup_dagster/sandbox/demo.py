@@ -49,7 +49,11 @@ class Demo:
         planned = {case.lease_id: case.skipped for case in LEASES if case.is_automatic}
         _expect_equal(verdicts, planned, "another plan than the portfolio's")
         skipped = [case for case in LEASES if verdicts.get(case.lease_id)]
-        print(f"   Would bill {len(verdicts) - len(skipped)} leases; skips {len(skipped)}:")
+        by_hand = len(LEASES) - len(verdicts)
+        print(
+            f"   {len(LEASES)} leases: would bill {len(verdicts) - len(skipped)}, skips"
+            f" {len(skipped)}, does not look at {by_hand} without automatic invoicing. Skipped:"
+        )
         _print_table((verdicts[case.lease_id], case.lease_id, case.shows) for case in skipped)
 
     def check(self) -> None:

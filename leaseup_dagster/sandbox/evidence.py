@@ -20,7 +20,9 @@ _BILLED = text(
            ledger.adopted
     FROM leaseup_dagster.invoice_ledger AS ledger
     JOIN invoice ON invoice.id = ledger.invoice_id AND invoice."paystackId" = ledger.request_code
-    WHERE ledger.state = 'invoiced' ORDER BY ledger.due_date, ledger.lease_id
+    -- Not what was billed before the demo began.
+    WHERE ledger.state = 'invoiced' AND ledger.planned_at > now() - interval '1 day'
+    ORDER BY ledger.due_date, ledger.lease_id
     """
 )
 

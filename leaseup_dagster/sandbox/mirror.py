@@ -14,10 +14,16 @@ PAID_BEHIND_OUR_BACK = "PRQ_paid"
 _INVOICES = text(
     """
     SELECT invoice.id, "paystackId" AS code, "dueAmount" AS rands, invoice.status::text AS status,
-           "dueDate" AS due, tenant."paystackCustomerId" AS customer
+           coalesce("dueDate", now()::date) AS due, tenant."paystackCustomerId" AS customer
     FROM invoice JOIN tenant ON tenant.id = invoice."tenantId"
     WHERE invoice.status <> 'DRAFT' ORDER BY "invoiceNumber"
     """
+)
+
+
+_POINT_AT = (
+    text('UPDATE invoice SET "paystackId" = :code WHERE id = :id'),
+    text("UPDATE leaseup_dagster.invoice_ledger SET request_code = :code WHERE invoice_id = :id"),
 )
 
 
@@ -36,10 +42,8 @@ def mirror(connection: Connection, paystack: PaystackStandIn) -> None:
     with httpx.Client(base_url=paystack.url, headers=key, trust_env=False) as http:
         for invoice in connection.execute(_INVOICES).all():
             code = _payment_request(http, invoice.customer, invoice.rands, invoice.due.isoformat())
-            connection.execute(
-                text('UPDATE invoice SET "paystackId" = :code WHERE id = :id'),
-                {"code": code, "id": invoice.id},
-            )
+            for change in _POINT_AT:
+                connection.execute(change, {"code": code, "id": invoice.id})
             if invoice.status == "PAID" or invoice.code == PAID_BEHIND_OUR_BACK:
                 paystack.pay(code, heard=False)
             elif invoice.status == "CANCELLED":

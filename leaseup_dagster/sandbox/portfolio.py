@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.due_dates import due_date, is_due_date, next_due_date
 from leaseup_dagster.invoicing.reasons import SkipReason
@@ -36,6 +36,7 @@ class Earlier:
     category: str = "RENT"
     months: int = 0
     days: int = 0
+    dated: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Case:
     tenants: tuple[str, ...] | None = None
     unit: Mapping[str, Any] | None = field(default_factory=dict)
     rule: bool = False
+    # In cents: this product billed the month before.
+    ours: int | None = None
+    same_home_as: str = ""
 
     @property
     def is_automatic(self) -> bool:
@@ -97,7 +101,6 @@ LEASES = (
     Case("lease-starts-today", "The first rent is due on the first day", starts=_in_days(0)),
     Case("lease-starts-in-future", "Begins in 30 days: its first month", starts=_in_days(30)),
     Case("lease-starts-on-day-50", "The last day that is looked at", starts=_in_days(50)),
-    Case("lease-ends-on-due-date", "Its last month begins on its last day", due_in=9, ends=0),
     Case("lease-other-month-unpaid", "Last month is unpaid; this one is billed all the same",
          earlier=Earlier("PENDING", months=-1)),
     Case("lease-deposit-unpaid", "An unpaid deposit is another matter",
@@ -137,6 +140,22 @@ LEASES = (
          earlier=Earlier("CANCELLED")),
     Case("lease-invoiced-nearby", "A rent invoice two days before", Skip.INVOICED_NEARBY,
          earlier=Earlier("PENDING", days=-2)),
+    Case("lease-rent-raised", "Billed at R8 000.00, and the rent was raised since",
+         Skip.BILLED_ANOTHER_AMOUNT, ours=800_000, earlier=Earlier("PENDING")),
+    Case("lease-invoice-deleted", "Billed, and its invoice was deleted", Skip.INVOICE_DELETED,
+         ours=850_000),
+    Case("lease-undated-invoice", "A rent invoice without a due date", Skip.UNDATED_INVOICE,
+         earlier=Earlier("PENDING", dated=False)),
+    Case("lease-start-moved", "Billed for a day ten days before: its start was moved",
+         Skip.NEAR_A_BILLED_MONTH, rule=True, earlier=Earlier("PENDING", days=-10)),
+    Case("lease-before-renewal", "Was renewed; its month is billed", Skip.ALREADY_INVOICED,
+         due_in=19, lease={"status": "RENEWED"}, earlier=Earlier("PENDING")),
+    Case("lease-renewal", "The renewal: same unit, same tenant, same month",
+         Skip.BILLED_UNDER_ANOTHER_LEASE, due_in=19, same_home_as="lease-before-renewal",
+         tenants=("tenant-of-lease-before-renewal",)),
+    Case("lease-past-its-end", "ACTIVE, and its end has passed", Skip.PAST_ITS_END, ends=-40),
+    Case("lease-ends-on-due-date", "Ends on the very day rent falls due", Skip.ENDS_ON_DUE_DATE,
+         due_in=9, ends=0),
     Case("lease-ends-first", "Ends the day before rent falls due", Skip.LEASE_ENDS_FIRST, ends=-1),
     Case("lease-ended", "Is over", Skip.NOT_ACTIVE, lease={"status": "ENDED"}),
     Case("lease-pending", "Is not signed yet", Skip.NOT_ACTIVE, lease={"status": "PENDING"}),
@@ -170,6 +189,19 @@ TENANTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+_UNIT_OF = text('SELECT "unitId" FROM lease WHERE id = :lease')
+_BILLED_BEFORE = text(
+    """
+    INSERT INTO leaseup_dagster.invoice_ledger (
+        lease_id, due_date, reference, tenant_id, landlord_id, amount_cents, currency, description,
+        state, invoice_id, request_code, attempted_at, customer_code, planned_at)
+    VALUES (:lease, :due, 'LU-DEMO-' || :lease, :tenant, 'landlord-dlamini', :cents, 'ZAR', 'Rent',
+            'invoiced', 'invoice-of-' || :lease, 'PRQ_of_' || :lease, now() - interval '2 days',
+            'CUS_known', now() - interval '2 days')
+    """
+)
+
+
 def lay_out_leases(connection: Connection, today: date) -> None:
     """Write `LEASES` into LeaseUp's empty tables."""
     for landlord_id, columns in LANDLORDS.items():
@@ -187,22 +219,27 @@ def _lay_out(connection: Connection, case: Case, today: date, number: int) -> No
     start = case.starts(today) if case.starts else start_before(today + timedelta(case.due_in))
     due = next_due_date(start, today)
     unit = None
-    if case.unit is not None:
+    if case.same_home_as:
+        unit = connection.execute(_UNIT_OF, {"lease": case.same_home_as}).scalar_one()
+    elif case.unit is not None:
         unit = a_unit(connection, case.landlord, name=f"Unit {number}", **case.unit)
     end = None if case.ends is None else due + timedelta(days=case.ends)
     lease = a_lease(
         connection, id=case.lease_id, start=start, landlord=case.landlord, unit=unit,
         tenants=case.tenant_ids, endDate=end, **case.lease,
     )  # fmt: skip
-    if case.rule:
-        a_recurring_billable(connection, lease, case.tenant_ids[0])
+    rule = a_recurring_billable(connection, lease, case.tenant_ids[0]) if case.rule else None
+    if case.ours:
+        values = {"lease": lease, "due": due, "cents": case.ours, "tenant": case.tenant_ids[0]}
+        connection.execute(_BILLED_BEFORE, values)
     if case.earlier:
         made = case.earlier
         months = next(n for n in itertools.count() if due_date(start, n) == due)
         day = due_date(start, months + made.months) + timedelta(days=made.days)
         an_invoice(
-            connection, lease, day, id=f"invoice-of-{lease}",
-            status=made.status, category=made.category,
+            connection, lease, day if made.dated else None, id=f"invoice-of-{lease}",
+            status=made.status, category=made.category, recurringBillableId=rule,
+            dueAmount=(case.ours or 850_000) / 100, createdAt=today - timedelta(days=3),
         )  # fmt: skip
 
 

@@ -139,11 +139,42 @@ def deleted(connection: Connection, lease_id: str) -> None:
     connection.execute(text("DELETE FROM lease"))
 
 
+def billed_by_us(connection: Connection, lease_id: str, due: date = DUE, **values: Any) -> None:
+    in_ledger(connection, lease_id, due, state="invoiced")
+    invoiced(connection, lease_id, due, id="i", paystackId="PRQ_x", **values)
+
+
+def renewal_of(connection: Connection, lease_id: str) -> None:
+    """Another lease of the unit and the tenant, which is billed for the month."""
+    unit, tenant = connection.execute(
+        text(
+            'SELECT "unitId", "tenantId" FROM lease JOIN tenant_lease ON "leaseId" = lease.id'
+            " WHERE lease.id = :id"
+        ),
+        {"id": lease_id},
+    ).one()
+    earlier = a_lease(
+        connection, start=date(2025, 1, 1), unit=unit, tenants=[tenant], status="RENEWED"
+    )
+    invoiced(connection, earlier)
+
+
 Arrange = Callable[[Connection, str], None]
 NOTHING: Arrange = lambda connection, lease_id: None  # noqa: E731
 REASONS: dict[SkipReason, tuple[dict[str, Any], Arrange]] = {
     SkipReason.LEASE_GONE: ({}, deleted),
     SkipReason.ALREADY_INVOICED: ({}, invoiced),
+    SkipReason.BILLED_ANOTHER_AMOUNT: (
+        {}, lambda c, lease_id: billed_by_us(c, lease_id, dueAmount=1.0),
+    ),
+    SkipReason.INVOICE_DELETED: ({}, lambda c, lease_id: in_ledger(c, lease_id, state="invoiced")),
+    SkipReason.UNDATED_INVOICE: ({}, lambda c, lease_id: invoiced(c, lease_id, None)),
+    SkipReason.NEAR_A_BILLED_MONTH: (
+        {}, lambda c, lease_id: billed_by_us(c, lease_id, date(2026, 11, 20)),
+    ),
+    SkipReason.PAST_ITS_END: ({"endDate": date(2026, 11, 1)}, NOTHING),
+    SkipReason.ENDS_ON_DUE_DATE: ({"endDate": DUE}, NOTHING),
+    SkipReason.BILLED_UNDER_ANOTHER_LEASE: ({}, renewal_of),
     SkipReason.IN_PROGRESS: ({}, lambda c, lease_id: in_ledger(c, lease_id, state="requesting")),
     SkipReason.CANCELLED_BY_PERSON: (
         {}, lambda c, lease_id: invoiced(c, lease_id, status="CANCELLED"),

@@ -38,7 +38,10 @@ def verdict_on(connection: Connection, lease_id: str, **task: object) -> Verdict
     [
         ({}, None),
         ({"rentDueCurrency": " zar "}, None),
-        ({"endDate": FIRST}, None),
+        ({"endDate": FIRST}, SkipReason.ENDS_ON_DUE_DATE),
+        ({"endDate": date(2026, 12, 2)}, None),
+        ({"endDate": date(2026, 11, 23)}, SkipReason.PAST_ITS_END),
+        ({"endDate": TODAY}, SkipReason.LEASE_ENDS_FIRST),
         ({"rent": 1.0}, None),
         ({"rent": 0.995}, None),
         ({"start": TODAY}, None),
@@ -86,7 +89,10 @@ def test_a_lease_without_automatic_invoicing_is_not_looked_at(connection: Connec
         ({"due": date(2026, 12, 5)}, None),
         ({"due": date(2026, 11, 1), "status": "OVERDUE"}, None),
         ({"category": "DEPOSIT"}, None),
-        ({"due": None}, None),
+        ({"due": None}, SkipReason.UNDATED_INVOICE),
+        ({"due": None, "status": "CANCELLED"}, None),
+        ({"due": None, "category": "DEPOSIT"}, None),
+        ({"due": None, "createdAt": date(2026, 9, 29)}, None),  # 63 days before
     ],
 )  # fmt: skip
 def test_only_a_rent_invoice_of_this_month_stands_in_the_way(
@@ -185,7 +191,9 @@ def expected(
 ) -> SkipReason | None:
     due = next_due_date(start, as_of)
     if end is not None and due > end:
-        return SkipReason.LEASE_ENDS_FIRST
+        return SkipReason.PAST_ITS_END if end < as_of else SkipReason.LEASE_ENDS_FIRST
+    if due == end:
+        return SkipReason.ENDS_ON_DUE_DATE
     if not 0 <= rent <= 1e9 or cents_from_rands(rent) < 100:
         return SkipReason.RENT_INVALID
     return SkipReason.NOT_YET_DUE if (due - as_of).days > ahead else None
@@ -200,10 +208,10 @@ def test_the_statement_and_the_pure_rules_agree(
 ) -> None:
     with engine.begin() as connection:
         landlord = a_landlord(connection)
-        unit, tenant = a_unit(connection, landlord), a_tenant(connection, landlord)
+        tenant = a_tenant(connection, landlord)
         made = {
-            a_lease(connection, start=start, landlord=landlord, unit=unit, tenants=[tenant],
-                    endDate=end, rent=rent): (start, end, rent)
+            a_lease(connection, start=start, landlord=landlord, tenants=[tenant],
+                    unit=a_unit(connection, landlord), endDate=end, rent=rent): (start, end, rent)
             for start, end, rent in rows
         }  # fmt: skip
         bill, skip = planning.first_verdicts(

@@ -16,11 +16,12 @@ LEDGER = "leaseup_dagster.invoice_ledger"
 Run = Callable[..., dg.ExecuteInProcessResult]
 Lease = Callable[..., LedgerKey]
 
-ONE, EVERY, NO_REQUEST, ONE_BILLER = (
+ONE, EVERY, NO_REQUEST, ONE_BILLER, AGREE = (
     "one_invoice_per_lease_and_due_date",
     "every_due_lease_billed_or_explained",
     "no_payment_request_without_invoice",
     "only_one_biller",
+    "bills_agree_with_their_leases",
 )
 
 
@@ -52,7 +53,7 @@ def test_a_run_evaluates_every_check(run: Run, due_lease: Lease) -> None:
     checks = evaluations(run(*CHECK))
 
     assert {name: check["passed"] for name, check in checks.items()} == dict.fromkeys(
-        (ONE, EVERY, NO_REQUEST, ONE_BILLER), True
+        (ONE, EVERY, NO_REQUEST, ONE_BILLER, AGREE), True
     )
     assert checks[EVERY]["months invoiced"] == 1
 
@@ -66,7 +67,7 @@ def test_a_run_that_fails_evaluates_them_too(
     result = run(*CHECK)
 
     assert not result.success
-    assert evaluations(result).keys() == {ONE, EVERY, NO_REQUEST, ONE_BILLER}
+    assert evaluations(result).keys() == {ONE, EVERY, NO_REQUEST, ONE_BILLER, AGREE}
 
 
 def test_launched_by_themselves_they_need_no_key_and_pass(

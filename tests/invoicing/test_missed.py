@@ -128,7 +128,7 @@ def test_a_month_with_an_invoice_a_row_or_a_reason_was_not_missed(
     found = missed(date(2027, 1, 25))
 
     assert found.missed.ids == ()
-    assert found.explained == {"invoiced_nearby": 1, "lease_ends_first": 1, "not_active": 2}
+    assert found.explained == {"invoiced_nearby": 1, "past_its_end": 1, "not_active": 2}
 
 
 def test_before_anything_was_planned_nothing_was_missed(old_lease: Lease, missed) -> None:
@@ -191,3 +191,22 @@ def test_a_day_that_cannot_be_meant_is_refused(
         failure_of(result)
     )
     assert paystack.requests == []
+
+
+def test_the_first_month_of_a_lease_entered_some_days_after_it_began_was_missed(
+    run: Run, old_lease: Lease, missed, connection: Connection
+) -> None:
+    """Entered on 8 January, began on 1 January; and one that began long before it was entered."""
+    old_lease()
+    check_on(run, BEGAN)
+    began(connection)
+    late = old_lease(start=date(2027, 1, 1), createdAt=date(2027, 1, 8))
+    old_lease(start=date(2025, 1, 1), createdAt=date(2027, 1, 8))
+
+    found = missed(date(2027, 1, 10))
+
+    assert [one for one in found.missed.ids if late.lease_id in one] == [
+        f"{late.lease_id} 2027-01-01"
+    ]
+    assert found.missed.count == 2  # and January of the lease that was there before
+    assert found.bill_from == date(2027, 1, 1)

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 from sqlalchemy import Engine, text
 
 from leaseup_dagster.invoicing import payments
@@ -189,6 +190,24 @@ def test_who_shares_the_lease_with_the_invoices_tenant_is_told_too(engine, conne
     pass_on(connection, lease, own, partner)
 
     assert told(engine, made) == {own, partner}
+
+
+@pytest.mark.parametrize(
+    ("end", "category", "late"),
+    [
+        (date(2026, 10, 31), "RENT", False),
+        (DUE, "RENT", True),
+        (None, "RENT", True),
+        (date(2026, 10, 31), "WATER_ELECTRICITY", True),
+    ],
+)
+def test_rent_for_a_day_after_the_lease_is_over_is_not_texted(
+    engine, connection, end, category, late
+) -> None:
+    lease = a_lease(connection, start=date(2026, 1, 1), endDate=end)
+    made = an_invoice(connection, lease, DUE, category=category)
+
+    assert (late_ids(engine, day(4)) == [made]) is late
 
 
 def test_a_lease_that_nobody_lives_under_leaves_the_invoices_own_tenant(

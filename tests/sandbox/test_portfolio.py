@@ -60,7 +60,9 @@ def test_every_reason_that_a_first_run_can_give_is_in_the_portfolio(engine: Engi
     assert shown == {
         "already_invoiced", "cancelled_by_person", "invoiced_nearby", "not_automatic",
         "not_active", "lease_ends_first", "no_unit", "no_tenant", "currency_not_rand",
-        "rent_invalid", "not_yet_due",
+        "rent_invalid", "not_yet_due", "billed_another_amount", "invoice_deleted",
+        "undated_invoice", "near_a_billed_month", "past_its_end", "ends_on_due_date",
+        "billed_under_another_lease",
     }  # fmt: skip
 
 
