@@ -70,8 +70,8 @@ _MEANING = {
     SkipReason.CANCELLED_BY_PERSON: "This month's invoice was cancelled by a person."
     " To bill it again, launch create_invoice with rebill: true.",
     SkipReason.INVOICE_DELETED: "This month was billed, and its invoice was deleted from LeaseUp;"
-    " it is not billed again by itself. If it is owed, launch create_invoice with rebill: true; in"
-    " any case archive its payment request in Paystack's dashboard: it can still be paid.",
+    " it is not billed again by itself. If it is owed, launch create_invoice with rebill: true; if"
+    " not, archive its payment request in Paystack's dashboard: it can still be paid.",
     SkipReason.UNDATED_INVOICE: "The lease has a rent invoice without a due date, which may be this"
     " month's. Give it its due date or cancel it in LeaseUp; if it is something else, launch"
     " create_invoice for this due date.",
