@@ -17,10 +17,10 @@ from leaseup_dagster.invoicing.jobs import (
     create_invoice,
     invoices,
     invoicing_at_seven,
-    planned_invoices_left,
     preview_upcoming_invoices,
 )
 from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksResource
+from leaseup_dagster.invoicing.sensor import planned_invoices_left
 from leaseup_dagster.operations.jobs import (
     digest_at_ten,
     failed_runs,

@@ -142,10 +142,12 @@ def run(settings: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Iterator[
     """`run("job", {"op": {…its config…}})`: the real job in this process, retries without waits."""
     from leaseup_dagster.definitions import defs
 
-    def execute(job: str, config: dict[str, Any] | None = None) -> dg.ExecuteInProcessResult:
+    def execute(
+        job: str, config: dict[str, Any] | None = None, tags: dict[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
         ops = {op: {"config": values} for op, values in (config or {}).items()}
         return defs.resolve_job_def(job).execute_in_process(
-            run_config={"ops": ops}, instance=instance, raise_on_error=False
+            run_config={"ops": ops}, instance=instance, raise_on_error=False, tags=tags
         )
 
     with waiting_at_most(0):

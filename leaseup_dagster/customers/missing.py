@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from leaseup_dagster.customers.waves import TenantTable, Waiting
-from leaseup_dagster.database.leaseup import tenant, utc_now
+from leaseup_dagster.database.leaseup import customer_code, tenant, utc_now
 from leaseup_dagster.database.ledgers import customer_refusal as refusal
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 
@@ -60,7 +60,7 @@ _data_hash = func.md5(
 _with_refusal = tenant.outerjoin(refusal, refusal.c.tenant_id == tenant.c.id)
 # Only where there is a refusal: hashing a million tenants takes longer than finding them.
 _refused = case((refusal.c.tenant_id.is_not(None), refusal.c.data_hash == _data_hash), else_=False)
-_has_none = tenant.c.paystackCustomerId.is_(None)
+_has_none = customer_code.is_(None)
 
 
 def waiting(connection: Connection, *, resting: Collection[str], limit: int) -> Waiting:
@@ -167,7 +167,7 @@ def applicants(connection: Connection, tenant_ids: Sequence[str]) -> list[Applic
 def standings(connection: Connection, tenant_ids: Sequence[str]) -> list[Standing]:
     """How each of the tenants stands, in order; one that was deleted is left out."""
     rows = connection.execute(
-        select(tenant.c.id, tenant.c.paystackCustomerId, case((_refused, refusal.c.error)))
+        select(tenant.c.id, customer_code, case((_refused, refusal.c.error)))
         .select_from(_with_refusal)
         .where(_among(tenant.c.id, tenant_ids))
         .order_by(tenant.c.id)
@@ -175,12 +175,12 @@ def standings(connection: Connection, tenant_ids: Sequence[str]) -> list[Standin
     return [Standing(*row) for row in rows]
 
 
-def store_customer(connection: Connection, applicant: Applicant, customer_code: str) -> bool:
+def store_customer(connection: Connection, applicant: Applicant, code: str) -> bool:
     """Keep the code, unless the tenant has one by now, or another e-mail address than was sent."""
     stored = connection.execute(
         update(tenant)
         .where(tenant.c.id == applicant.tenant_id, _has_none, tenant.c.email == applicant.email)
-        .values(paystackCustomerId=customer_code, updatedAt=utc_now)
+        .values(paystackCustomerId=code, updatedAt=utc_now)
     )
     return stored.rowcount == 1
 

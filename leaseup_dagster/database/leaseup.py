@@ -83,6 +83,9 @@ tenant = Table(
     Column("updatedAt", DateTime),
 )
 
+customer_code = func.nullif(func.btrim(tenant.c.paystackCustomerId, " \t\r\n"), "")
+"""A tenant's customer at Paystack: what is empty or blank is none."""
+
 lease = Table(
     "lease",
     metadata,

@@ -101,6 +101,14 @@ payment_question = Table(
 )
 """Money of an invoice that only a person can decide about."""
 
+asked_invoice = Table(
+    "asked_invoice",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    # When Paystack was last asked about it, beyond what the nights list.
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+)
+
 customer_refusal = Table(
     "customer_refusal",
     metadata,

@@ -51,7 +51,8 @@ class FoundRequest:
 
 
 # Whatever the rules say of the month now: it was billed. But never beside another invoice of it.
-_EXPECT = """
+_CUSTOMER = """nullif(btrim(tenant."paystackCustomerId", E' \\t\\r\\n'), '')"""
+_EXPECT = f"""
 , expected AS (
     INSERT INTO leaseup_dagster.invoice_ledger AS ledger (
         lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents, currency,
@@ -59,7 +60,7 @@ _EXPECT = """
     SELECT lease_id, due_date, found.billing, found.reference, tenant_id, landlord_id,
            found.amount_cents, found.currency, coalesce(nullif(found.description, ''),
            verdict.description), split_code, recurring_billable_id, 'requesting',
-           coalesce(found.customer_code, tenant."paystackCustomerId"),
+           coalesce(found.customer_code, {_CUSTOMER}),
            coalesce(found.made_at, now())
     FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found(
         lease_id text, due_date date, billing integer, reference text, request_code text,
@@ -68,7 +69,7 @@ _EXPECT = """
     JOIN verdict USING (lease_id, due_date)
     JOIN tenant ON tenant.id = verdict.tenant_id
     WHERE landlord_id IS NOT NULL
-      AND coalesce(found.customer_code, tenant."paystackCustomerId") IS NOT NULL
+      AND coalesce(found.customer_code, {_CUSTOMER}) IS NOT NULL
       AND coalesce(reason, '') NOT IN ('already_invoiced', 'billed_another_amount', 'in_progress',
                                        'invoiced_nearby', 'near_a_billed_month')
       AND NOT EXISTS (SELECT FROM invoice WHERE "paystackId" = found.request_code)

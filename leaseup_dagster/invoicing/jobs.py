@@ -1,14 +1,11 @@
 """What a person launches, and the clock: the jobs of invoicing and the 07:00 schedule."""
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
 from leaseup_dagster.customers.ops import register_planned_customers
-from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.cancel_ops import (
     cancel_chosen_invoices,
     choose_invoices_to_cancel,
@@ -100,53 +97,3 @@ def invoicing_at_seven(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         run_key=day.isoformat(),
         run_config={"ops": {"plan_invoices": {"config": {"as_of": day.isoformat()}}}},
     )
-
-
-REST = timedelta(hours=1)
-"""How long what a run left that billed nothing is left alone: it may need a person."""
-
-_AT_WORK = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-@dg.sensor(
-    job=check_upcoming_invoices,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Goes on when check_upcoming_invoices had no time for all: launches it again until"
-    " nothing planned is left, at once after a run that billed something and an hour after one that"
-    " did not. What a person stopped is left for the next morning.",
-)
-def planned_invoices_left(
-    context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
-) -> dg.RunRequest | dg.SkipReason:
-    return look_for_leftovers(context, engine, now=datetime.now(tz=timezone.utc))
-
-
-def look_for_leftovers(
-    context: dg.SensorEvaluationContext, engine: Engine, *, now: datetime
-) -> dg.RunRequest | dg.SkipReason:
-    """What the sensor does at `now`. Each run is followed by at most one that it asks for."""
-    of_the_morning = dg.RunsFilter(job_name=check_upcoming_invoices.name)
-    newest = context.instance.get_run_records(of_the_morning, limit=1)
-    if not newest:
-        return dg.SkipReason("No morning's run yet")
-    run, ended_at = newest[0].dagster_run, newest[0].update_timestamp
-    if run.status in _AT_WORK:
-        return dg.SkipReason(f"Run {run.run_id} is at work")
-    if run.status is dg.DagsterRunStatus.CANCELED:
-        return dg.SkipReason(f"Run {run.run_id} was stopped by a person: the next morning goes on")
-    with engine.connect() as connection:
-        left = standing.count_open(connection)
-        if not left:
-            return dg.SkipReason("Nothing planned is left")
-        if now < ended_at + REST and not standing.has_billed(connection, run.run_id):
-            why = f"Run {run.run_id} billed nothing; what it left is tried an hour after it"
-            return dg.SkipReason(why)
-    context.log.info(f"Run {run.run_id} left {left} planned invoices")
-    return dg.RunRequest(run_key=f"after-{run.run_id}", tags={"leaseup/continues": run.run_id})

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from leaseup_dagster.database.leaseup import tenant
+from leaseup_dagster.database.leaseup import customer_code, tenant
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered, among
@@ -78,7 +78,7 @@ def refuse_without_customer(connection: Connection, keys: Sequence[LedgerKey]) -
                 ledger.c.state == "planned",
                 among(keys),
                 tenant.c.id == ledger.c.tenant_id,
-                tenant.c.paystackCustomerId.is_(None),
+                customer_code.is_(None),
             )
             .values(_NO_CUSTOMER)
             .returning(tenant.c.id)
@@ -108,7 +108,7 @@ def give_up(connection: Connection, attempt: Unanswered) -> bool:
     """Refuse a settled row that is not at Paystack, and whose tenant has no customer to send it to
     any more; whether it was one."""
     with_customer = select(tenant.c.id).where(
-        tenant.c.id == ledger.c.tenant_id, tenant.c.paystackCustomerId.is_not(None)
+        tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None)
     )
     done = connection.execute(
         update(ledger).where(_still(attempt), ~with_customer.exists()).values(_NO_CUSTOMER)
@@ -227,12 +227,12 @@ def point_at_invoice(
 def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
     row = connection.execute(
         update(ledger)
-        .where(chosen, tenant.c.id == ledger.c.tenant_id, tenant.c.paystackCustomerId.is_not(None))
+        .where(chosen, tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None))
         .values(
             state="requesting",
             attempts=ledger.c.attempts + 1,
             attempted_at=func.clock_timestamp(),
-            customer_code=tenant.c.paystackCustomerId,
+            customer_code=customer_code,
             updated_at=func.now(),
         )
         .returning(ledger)

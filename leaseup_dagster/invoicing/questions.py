@@ -1,13 +1,16 @@
 """SQL: what only a person can decide about the money of an invoice, kept until it is decided."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from leaseup_dagster.checking import IDS_SHOWN, Found, first
+from leaseup_dagster.database.leaseup import invoice
+from leaseup_dagster.database.ledgers import asked_invoice as asked
 from leaseup_dagster.database.ledgers import payment_question as question_table
-from leaseup_dagster.invoicing.receipts import Decided, Decision, Question, Sums
+from leaseup_dagster.invoicing.receipts import OPEN, Decided, Decision, Question, Sums
 
 
 def decided(connection: Connection, invoice_id: str, request_code: str) -> Decided | None:
@@ -87,6 +90,33 @@ def decide(
             .values(decision=decision.value, reason=reason, run_id=run_id, decided_at=func.now())
             .returning(question_table.c.request_code)
         ).scalars()
+    )
+
+
+def open_for_long(connection: Connection, before: date, limit: int) -> list[tuple[str, str]]:
+    """(invoice, payment request) of open invoices that were due before a day, those that were
+    asked about longest ago first: a payment whose message was lost is found there, however late."""
+    rows = connection.execute(
+        select(invoice.c.id, invoice.c.paystackId)
+        .outerjoin(asked, asked.c.invoice_id == invoice.c.id)
+        .where(
+            invoice.c.status.in_(OPEN),
+            invoice.c.dueDate < before,
+            invoice.c.paystackId.startswith("PRQ_", autoescape=True),
+        )
+        .order_by(asked.c.asked_at.nulls_first(), invoice.c.dueDate, invoice.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.paystackId) for row in rows]
+
+
+def remember_asked(connection: Connection, invoice_ids: Sequence[str]) -> None:
+    """So that the next night asks about others."""
+    if not invoice_ids:
+        return
+    new = insert(asked).values([{"invoice_id": id_} for id_ in invoice_ids])
+    connection.execute(
+        new.on_conflict_do_update(index_elements=["invoice_id"], set_={"asked_at": func.now()})
     )
 
 

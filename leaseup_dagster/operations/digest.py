@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
+from leaseup_dagster.database.leaseup import customer_code, tenant
+from leaseup_dagster.database.ledgers import customer_refusal as refusal
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.operations.alert import Alert
 
@@ -28,9 +30,10 @@ _TEXTS = text(
     "SELECT state, count(*) FROM leaseup_dagster.reminder_ledger WHERE attempted_at >= :since"
     " GROUP BY state"
 )
-_TENANTS = text(
-    "SELECT count(*) FROM leaseup_dagster.customer_refusal AS refusal"
-    ' JOIN tenant ON tenant.id = refusal.tenant_id AND tenant."paystackCustomerId" IS NULL'
+_TENANTS = (
+    select(func.count())
+    .select_from(refusal.join(tenant, tenant.c.id == refusal.c.tenant_id))
+    .where(customer_code.is_(None))
 )
 
 

@@ -105,15 +105,16 @@ def _failure(response: "httpx.Response", envelope: dict[str, Any], now: float) -
         return NotProcessed(message, status=status, code=code, retry_after_seconds=pause)
     if status == 408 or status >= 500:
         return OutcomeUnknown(message, status=status, code=code)
+    if envelope.get("status") is not False:
+        # A proxy, Paystack's edge or a wrong address said it: Paystack itself has refused nothing.
+        message = f"{message}, and not in Paystack's words: check PAYSTACK_BASE_URL and any proxy"
+        return OutcomeUnknown(message, status=status)
     if status == 401:
         message = (
             f"{message}. Set PAYSTACK_SECRET_KEY to a valid secret key"
             " (Paystack dashboard, Settings, API Keys & Webhooks)"
         )
         return KeyRejected(message, status=status, code=code)
-    if status < 400 or not envelope:  # a 404 of this kind is a wrong address, not a missing object
-        message = f"{message}, and not in Paystack's words: check PAYSTACK_BASE_URL and any proxy"
-        return Refused(message, status=status)
     missing = status == 404 or code in _NOT_FOUND_CODES
     return (NotFound if missing else Refused)(message, status=status, code=code)
 

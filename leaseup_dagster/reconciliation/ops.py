@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field, field_validator
 from sqlalchemy import Engine
 
+from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.invoicing import questions
 from leaseup_dagster.invoicing.forgotten import BILLED_EARLY_AND_LATE
 from leaseup_dagster.reconciliation import checks, report, weeks
@@ -18,6 +19,13 @@ from leaseup_dagster.run_config import DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
 from leaseup_dagster.tables import Section, page_and_tables
+
+OPEN_FOR_LONG = timedelta(days=45)
+"""How long after its due date an invoice is asked about by itself: the nights list its payment
+request no more, or soon will not."""
+
+A_FEW = 100
+"""Invoices that have been open for long and are asked about in one night."""
 
 
 class ReconcileConfig(DayConfig):
@@ -81,8 +89,8 @@ def reconcile_week(
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Asks Paystack again about the payments that a person was to decide about, and that"
-    " the weeks did not name.",
+    description="Asks Paystack about single payment requests: those that a person was to decide"
+    " about and the weeks did not name, and a few of invoices that have been open for long.",
 )
 def ask_again(
     context: dg.OpExecutionContext,
@@ -90,9 +98,15 @@ def ask_again(
     repairs: dg.ResourceParam[Repairs],
 ) -> WeekReport:
     named = {finding.request_code for week in reports for finding in week.findings}
+    seconds = seconds_left(context, repairs.tasks.taking_seconds)
+    today = resolve_as_of("")
     with repairs.engine.connect() as connection:
         waiting = [w for w in questions.waiting(connection) if w[1] not in named]
-    return weeks.ask_again(waiting, repairs, seconds_left(context, repairs.tasks.taking_seconds))
+        for_long = questions.open_for_long(connection, today - OPEN_FOR_LONG, A_FEW)
+    done = weeks.ask_again([*waiting, *for_long], repairs, seconds)
+    with repairs.engine.begin() as connection:
+        questions.remember_asked(connection, [invoice for invoice, _ in for_long])
+    return done
 
 
 @dg.op(

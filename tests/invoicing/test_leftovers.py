@@ -7,8 +7,9 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine
 
-from leaseup_dagster.invoicing.jobs import REST, check_upcoming_invoices, look_for_leftovers
+from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.sensor import PAUSES, REST, look_for_leftovers
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import Run
@@ -139,3 +140,59 @@ def test_a_run_at_work_or_stopped_by_a_person_is_not_followed(
     own.create_run_for_job(check_upcoming_invoices, status=status)
 
     assert isinstance(tick(timedelta(days=1)), dg.SkipReason)
+
+
+SCHEDULED = {"dagster/schedule_name": "invoicing_at_seven"}
+
+
+@pytest.fixture
+def failed_morning(run: Run, settings: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A morning whose database is away."""
+
+    def fail(**tags: str) -> None:
+        with settings.context() as setting:
+            setting.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/leaseup")
+            assert not run(CHECK, None, SCHEDULED | tags).success
+
+    return fail
+
+
+def test_a_morning_that_failed_before_its_plan_is_launched_again_with_growing_pauses(
+    tick: Tick, failed_morning: Callable[..., None]
+) -> None:
+    tries: dict[str, str] = {}
+    for pause in PAUSES:
+        failed_morning(**tries)
+
+        waits = tick(pause - timedelta(minutes=1))
+        assert isinstance(waits, dg.SkipReason)
+        assert "it is launched again at" in str(waits.skip_message)
+        asked = tick(pause + timedelta(seconds=1))
+        assert isinstance(asked, dg.RunRequest)
+        tries = dict(asked.tags)
+    failed_morning(**tries)
+
+    last = tick(timedelta(days=1))
+    assert isinstance(last, dg.SkipReason)
+    assert "look at it" in str(last.skip_message)
+
+
+def test_a_morning_that_a_person_launched_is_not_launched_again(
+    tick: Tick, run: Run, settings: pytest.MonkeyPatch
+) -> None:
+    with settings.context() as setting:
+        setting.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/leaseup")
+        assert not run(CHECK).success
+
+    assert tick(timedelta(hours=2)) == dg.SkipReason("Nothing planned is left")
+
+
+def test_a_plan_that_waits_for_a_persons_word_is_not_launched_again(
+    tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], settings: pytest.MonkeyPatch
+) -> None:
+    due_lease()
+    due_lease()
+    settings.setenv("TASK_MAX_NEW_INVOICES", "1")
+    assert not run(CHECK, None, SCHEDULED).success
+
+    assert tick(timedelta(hours=2)) == dg.SkipReason("Nothing planned is left")

@@ -38,11 +38,11 @@ LOST = [
     ("400", lambda: Fault.status(400), Refused, 0),
     ("401", lambda: Fault.status(401), KeyRejected, 0),
     ("403", lambda: Fault.status(403), Refused, 0),
-    ("403 in HTML", lambda: Fault.status(403, html=True), Refused, 0),
+    ("403 in HTML", lambda: Fault.status(403, html=True), OutcomeUnknown, 0),
     ("404", lambda: Fault.status(404), NotFound, 0),
-    ("404 in HTML", lambda: Fault.status(404, html=True), Refused, 0),
+    ("404 in HTML", lambda: Fault.status(404, html=True), OutcomeUnknown, 0),
     ("422", lambda: Fault.status(422), Refused, 0),
-    ("redirect", lambda: Fault.redirect("http://127.0.0.1:9/"), Refused, 0),
+    ("redirect", lambda: Fault.redirect("http://127.0.0.1:9/"), OutcomeUnknown, 0),
 ] + [
     (
         f"{status} {'after' if accepted else 'before'} accepting{' in HTML' if html else ''}",
@@ -144,7 +144,7 @@ class TestWhatIsKnownAfterAFault:
     ) -> None:
         paystack.faults.on_create(fault())
 
-        with pytest.raises(Refused, match="PAYSTACK_BASE_URL"):
+        with pytest.raises(OutcomeUnknown, match="PAYSTACK_BASE_URL"):
             create(client, rent())
 
 

@@ -1,13 +1,15 @@
 """One set of books: what a night makes of money that LeaseUp or its landlords wrote down too."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from leaseup_dagster.sandbox.builders import a_transaction
+from leaseup_dagster.invoicing import questions
+from leaseup_dagster.sandbox.builders import a_transaction, an_invoice
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.reconciliation.conftest import failure_of, invoices, payments, said
+from tests.reconciliation.conftest import failure_of, invoices, payments, said, today
 
 FETCH = "GET /paymentrequest/:code"
 ARCHIVE = "POST /paymentrequest/archive/:code"
@@ -161,6 +163,33 @@ def test_a_decision_about_an_invoice_without_a_question_is_refused(run, billed) 
 
     assert not result.success
     assert "nothing is to be decided about an invoice nobody" in failure_of(result)
+
+
+def test_an_invoice_that_is_open_for_long_is_asked_about_and_another_one_the_next_night(
+    night, billed, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    """Paid long after the nights have stopped to list its request; the message was lost."""
+    (made,) = paystack.payment_requests
+    connection.execute(text("""UPDATE invoice SET "dueDate" = "dueDate" - 400"""))
+    paystack.pay(made.request_code)
+    later = str(today() + timedelta(days=200))
+
+    result = night(since=later, as_of=later)
+
+    assert said(result) == {"marked paid": 1}
+    assert payments(connection) == [(8500.0, made.transactions[0]["reference"])]
+
+
+def test_what_was_asked_about_longest_ago_comes_first(engine: Engine, connection, lease) -> None:
+    old = today() - timedelta(days=100)
+    first, second = (
+        an_invoice(connection, lease().lease_id, old - timedelta(days=n)) for n in (1, 0)
+    )
+    with engine.begin() as ours:
+        assert [i for i, _ in questions.open_for_long(ours, today(), 1)] == [first]
+        questions.remember_asked(ours, [first])
+        assert [i for i, _ in questions.open_for_long(ours, today(), 1)] == [second]
+        assert [i for i, _ in questions.open_for_long(ours, today(), 9)] == [second, first]
 
 
 def test_a_payment_while_the_request_is_archived_is_seen(
