@@ -24,11 +24,11 @@ def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
     from datetime import date
 
     landlord = a_landlord(connection)
-    unit = a_unit(connection, landlord)
     code = paystack.add_customer("thabo@example.com").customer_code
     tenant = a_tenant(connection, landlord, paystackCustomerId=code)
     for _ in range(60):
-        a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=unit, tenants=[tenant])
+        home = a_unit(connection, landlord)
+        a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=home, tenants=[tenant])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -56,11 +56,12 @@ def many_machines(
 def leases(connection: Connection, paystack: PaystackStandIn) -> Callable[[int], list[str]]:
     """`leases(12)`: due on 1 December, of one tenant whom Paystack knows."""
     landlord = a_landlord(connection)
-    unit = a_unit(connection, landlord)
     code = paystack.add_customer("thabo@example.com").customer_code
     tenant = a_tenant(connection, landlord, paystackCustomerId=code)
-    lease = {"start": date(2026, 1, 1), "landlord": landlord, "unit": unit, "tenants": [tenant]}
-    return lambda number: [a_lease(connection, **lease) for _ in range(number)]
+    lease = {"start": date(2026, 1, 1), "landlord": landlord, "tenants": [tenant]}
+    return lambda number: [
+        a_lease(connection, unit=a_unit(connection, landlord), **lease) for _ in range(number)
+    ]
 
 
 @pytest.fixture
