@@ -11,7 +11,6 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
-    Enum,
     Integer,
     MetaData,
     Table,
@@ -20,28 +19,29 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData()
 
-InvoiceStatus = Enum(
-    "PENDING", "PAID", "CANCELLED", "OVERDUE", "PARTIALLY_PAID", "DRAFT",
-    name="InvoiceStatus", create_type=False,
-)  # fmt: skip
-InvoiceCategory = Enum(
-    "DEPOSIT", "RENT", "MAINTENANCE", "UTILITY_BILL", "LEVY", "RATES_AND_TAXES",
-    "SERVICE_CHARGE", "WATER_ELECTRICITY", "OTHER",
-    name="InvoiceCategory", create_type=False,
-)  # fmt: skip
-LeaseStatus = Enum(
-    "PENDING", "ACTIVE", "INACTIVE", "EXPIRED", "ENDED", "RENEWED",
-    name="LeaseStatus", create_type=False,
-)  # fmt: skip
-SubscriptionPlanStatus = Enum(
-    "ACTIVE", "NON_RENEWING", "ATTENTION", "DISABLED", "COMPLETED", "CANCELLED",
-    "TRIAL_ACTIVE", "TRIAL_EXPIRED",
-    name="SubscriptionPlanStatus", create_type=False,
-)  # fmt: skip
-TransactionMethod = Enum("OFFLINE", "PAYSTACK", name="TransactionMethod", create_type=False)
+
+class LeaseUpEnum(UserDefinedType[str]):
+    """One of LeaseUp's native enums, read and written as text: a later LeaseUp may have values that
+    are not known here, and a row that has one must not stop the others."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: object) -> str:
+        return f'"{self.name}"'
+
+
+InvoiceStatus = LeaseUpEnum("InvoiceStatus")
+InvoiceCategory = LeaseUpEnum("InvoiceCategory")
+LeaseStatus = LeaseUpEnum("LeaseStatus")
+SubscriptionPlanStatus = LeaseUpEnum("SubscriptionPlanStatus")
+TransactionMethod = LeaseUpEnum("TransactionMethod")
 
 landlord = Table(
     "user",
