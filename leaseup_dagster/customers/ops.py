@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.customers import missing, report
+from leaseup_dagster.customers import missing, outdated, report
 from leaseup_dagster.customers.registration import Kind, Outcome, Registration
 from leaseup_dagster.customers.report import CustomerBatch, CustomerReport
 from leaseup_dagster.customers.waves import Waiting
@@ -32,6 +32,12 @@ class TenantsConfig(dg.Config):
     retry_refused: bool = Field(
         False, description="Try tenants again whom Paystack refused, with the same data."
     )
+    renew: bool = Field(
+        False,
+        description="Make another customer for those of tenant_ids whose customer Paystack does not"
+        " know under this key (made in the other mode, or deleted), or knows by another e-mail"
+        " address. Name the tenants.",
+    )
 
 
 @dg.op(
@@ -44,8 +50,11 @@ def find_tenants_without_customer(
     context: dg.OpExecutionContext,
     config: TenantsConfig,
     engine: dg.ResourceParam[Engine],
+    paystack: dg.ResourceParam[PaystackClient],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[CustomerBatch]]:
+    if config.renew:
+        _let_go(context, Registration(engine, paystack), config.tenant_ids)
     with engine.begin() as connection:
         unknown = missing.unknown(connection, config.tenant_ids)
         if config.retry_refused:
@@ -111,8 +120,14 @@ def register_planned_customers(
     paystack: dg.ResourceParam[PaystackClient],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> CustomerReport:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
+        corrected = outdated.let_go_of_corrected(connection)
         tenant_ids = missing.tenants_of_planned_invoices(connection)
+    if corrected:
+        context.log.info(
+            "The e-mail address was corrected since the Paystack customer was made; another is made"
+            f" for tenant {', '.join(corrected)}"
+        )
     seconds = seconds_left(context, tasks.taking_seconds)
     outcomes = Registration(engine, paystack).register_all(
         tenant_ids, width=tasks.batch_size, seconds=seconds
@@ -121,6 +136,20 @@ def register_planned_customers(
     if rejected:
         raise dg.Failure(rejected, allow_retries=False)
     return _report(context, engine, tenant_ids, outcomes)
+
+
+def _let_go(
+    context: dg.OpExecutionContext, registration: Registration, tenant_ids: Sequence[str]
+) -> None:
+    if not tenant_ids:
+        raise dg.Failure(
+            "renew: true needs tenant_ids: name the tenants whose customer is to be made anew",
+            allow_retries=False,
+        )
+    gone = registration.let_go_of_unknown(tenant_ids)
+    context.log.info(
+        f"{len(gone)} of {len(tenant_ids)} tenants have a customer that is not theirs at Paystack"
+    )
 
 
 def _report(

@@ -11,11 +11,11 @@ from enum import Enum
 
 from sqlalchemy import Engine
 
-from leaseup_dagster.customers import missing
+from leaseup_dagster.customers import missing, outdated
 from leaseup_dagster.customers.addresses import what_is_wrong
 from leaseup_dagster.customers.missing import Applicant
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.paystack.errors import KeyRejected, NotSent, PaystackError, Refused
+from leaseup_dagster.paystack.errors import KeyRejected, NotFound, NotSent, PaystackError, Refused
 from leaseup_dagster.paystack.models import Customer, NewCustomer, normal_email
 from leaseup_dagster.sms.phone_numbers import PhoneProblem, to_e164
 from leaseup_dagster.stopping import in_flight
@@ -71,6 +71,28 @@ class Registration:
         done = in_flight(self.register, _by_email(todo), width=width, stop=stop, seconds=seconds)
         return [outcome for outcomes in done for outcome in outcomes]
 
+    def let_go_of_unknown(self, tenant_ids: Sequence[str]) -> list[str]:
+        """Those of the tenants whose customer Paystack does not know under this key, or knows by
+        another e-mail address: they are left without one.
+
+        Raises PaystackError where it cannot be asked.
+        """
+        with self.engine.connect() as connection:
+            having = outdated.customers_of(connection, tenant_ids)
+        codes = {
+            tenant_id: code for tenant_id, code, email in having if not self._is_of(code, email)
+        }
+        with self.engine.begin() as connection:
+            outdated.let_go(connection, codes)
+        return sorted(codes)
+
+    def _is_of(self, code: str, email: str) -> bool:
+        try:
+            customer = self.paystack.fetch_customer(code)
+        except NotFound:
+            return False
+        return not customer.email or normal_email(customer.email) == normal_email(email)
+
     def register(self, sharing: Sequence[Applicant]) -> list[Outcome]:
         """Tenants of one e-mail address, one after the other. Never raises.
 
@@ -107,6 +129,8 @@ class Registration:
             return self._refuse(applicant, _anonymous(error, applicant))
         with self.engine.begin() as connection:
             stored = missing.store_customer(connection, applicant, code)
+            if stored:
+                outdated.remember(connection, applicant.tenant_id)
         kind = Kind.REGISTERED if stored else Kind.OVERTAKEN
         return Outcome(applicant.tenant_id, kind, customer_code=code)
 

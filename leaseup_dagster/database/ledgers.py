@@ -101,6 +101,15 @@ payment_question = Table(
 )
 """Money of an invoice that only a person can decide about."""
 
+customer_address = Table(
+    "customer_address",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("customer_code", Text, nullable=False),
+    # Of the e-mail address that the customer was made for; never the address.
+    Column("email_hash", Text, nullable=False),
+)
+
 asked_invoice = Table(
     "asked_invoice",
     metadata,

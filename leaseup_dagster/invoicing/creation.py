@@ -166,9 +166,10 @@ class InvoiceCreation:
                 ledger.leave_unanswered(connection, claimed, str(error))
             return Outcome(claimed.key, Kind.UNANSWERED, str(error))
         except Refused as error:
+            why = _why_refused(error, claimed)
             with self._commit_each() as connection:
-                ledger.refuse(connection, claimed, str(error))
-            return Outcome(claimed.key, Kind.REFUSED, str(error))
+                ledger.refuse(connection, claimed, why)
+            return Outcome(claimed.key, Kind.REFUSED, why)
 
     def _record(self, claimed: Claim, made: PaymentRequest) -> Outcome:
         with self._commit_each() as connection:
@@ -241,6 +242,17 @@ class InvoiceCreation:
     def _commit_each(self) -> Connection:
         """A connection on which every statement is its own committed transaction."""
         return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
+def _why_refused(error: Refused, claimed: Claim) -> str:
+    """Paystack's words; and what they mean where it does not know the tenant's customer."""
+    if "customer" not in error.message.lower():
+        return str(error)
+    return (
+        f"{error}. Paystack does not know the customer {claimed.customer_code} of tenant"
+        f" {claimed.tenant_id} under this key: it was made in the other mode, or deleted. Launch"
+        f' create_paystack_customers with tenant_ids: ["{claimed.tenant_id}"] and renew: true'
+    )
 
 
 def _describe(error: Exception) -> str:

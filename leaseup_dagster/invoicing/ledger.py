@@ -34,6 +34,7 @@ class Claim:
     key: LedgerKey
     reference: str
     customer_code: str
+    tenant_id: str
     amount_cents: int
     currency: str
     description: str
@@ -243,6 +244,7 @@ def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
         key=LedgerKey(row.due_date, row.lease_id),
         reference=row.reference,
         customer_code=row.customer_code,
+        tenant_id=row.tenant_id,
         amount_cents=row.amount_cents,
         currency=row.currency,
         description=row.description,
