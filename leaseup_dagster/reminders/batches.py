@@ -1,7 +1,7 @@
 """A run's reminders: find what is late, and text about one batch of it. What the ops call."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
@@ -22,7 +22,7 @@ from leaseup_dagster.reminders.keys import (
     ReminderResult,
 )
 from leaseup_dagster.reminders.overdue import Chased
-from leaseup_dagster.reminders.recipients import Chase, Text, plan
+from leaseup_dagster.reminders.recipients import Text, asked_about, plan
 from leaseup_dagster.reminders.standing import Standing
 from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.stopping import in_flight
@@ -36,23 +36,42 @@ def cadence_of(rules: ReminderSettings) -> Cadence:
 
 
 def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
-    """Every late invoice, and those about which somebody is due a text on `as_of`."""
-    due: list[str] = []
+    """Every late invoice, and those about which somebody is due a text on `as_of`.
+
+    Invoices of one tenant stand together: they are parts of one text.
+    """
+    due: dict[str, list[str]] = {}  # by invoice, who is due a text about it
     late = waiting = finished = 0
     rows = overdue.chased(connection, as_of, cadence.after_days)
-    for invoice_id, tenants in groupby(rows, key=lambda row: row.invoice_id):
+    for invoice_id, group in groupby(rows, key=lambda row: row.invoice_id):
+        tenants = list(group)
         late += 1
         kind = _kind(tenants, cadence, as_of)
         waiting += kind == "waiting"
         finished += kind == "finished"
         if kind == "due":
-            due.append(invoice_id)
+            due[invoice_id] = [row.tenant_id for row in tenants]
     left = max(0, len(due) - MAX_PER_RUN)
-    return LateInvoices(as_of, late, waiting, finished, tuple(due[:MAX_PER_RUN]), left)
+    return LateInvoices(
+        as_of,
+        late,
+        waiting,
+        finished,
+        tuple(_by_person(due)[:MAX_PER_RUN]),
+        left,
+        tenants=len({tenant for tenants in due.values() for tenant in tenants}),
+    )
 
 
-def _kind(tenants: Iterable[Chased], cadence: Cadence, as_of: date) -> str:
-    rows = list(tenants)
+def _by_person(due: Mapping[str, Sequence[str]]) -> list[str]:
+    """The invoices in their order, each followed by the others of its first tenant."""
+    of_tenant: dict[str, list[str]] = {}
+    for invoice_id, tenants in due.items():
+        of_tenant.setdefault(min(tenants), []).append(invoice_id)
+    return [invoice_id for invoices in of_tenant.values() for invoice_id in invoices]
+
+
+def _kind(rows: Sequence[Chased], cadence: Cadence, as_of: date) -> str:
     if any(due_step(cadence, row.due_date, row.last, as_of) is not None for row in rows):
         return "due"
     return "finished" if all(is_finished(cadence, row.last) for row in rows) else "waiting"
@@ -70,33 +89,38 @@ def remind(
     batch: ReminderBatch, delivery: ReminderDelivery, *, run_id: str, width: int, seconds: float
 ) -> list[ReminderResult]:
     """Text about what is still due of the batch: `width` questions to Paystack at once, then
-    `IN_A_ROW` texts at once. After so many seconds nothing new begins."""
+    `IN_A_ROW` texts at once, one a person. After so many seconds nothing new begins."""
     out_of_time_at, cadence = time.monotonic() + seconds, cadence_of(delivery.rules)
     with delivery.engine.connect() as connection:
         rows = overdue.reminders(connection, batch.invoice_ids, batch.as_of, cadence.after_days)
         history = ledger.last_outcomes(connection, run_id, IN_A_ROW)
-    chases, skipped = plan(rows, cadence, batch.as_of)
+    texts, skipped = plan(rows, cadence, batch.as_of)
     fuse = Fuse(history, delivery.paystack.stop)
     reason = _why_not_now(batch, delivery, fuse, seconds)
     if reason is not None:
-        return skipped + [text.result(*reason) for chase in chases for text in chase.texts]
+        return skipped + [result for text in texts for result in text.results(*reason)]
+    parts = asked_about(texts)
     standings = in_flight(
-        lambda chase: standing.ask(chase, delivery.engine, delivery.paystack),
-        chases,
+        lambda part: standing.ask(part, delivery.engine, delivery.paystack),
+        parts,
         width=width,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
     )
-    texts, settled = _unpaid(chases, standings, delivery)
+    unpaid, settled = _unpaid(texts, standings, delivery)
     sent = in_flight(
         lambda text: delivery.deliver(text, run_id, fuse, heed_hours=not batch.ignore_quiet_hours),
-        texts,
+        unpaid,
         # The fuse lets IN_A_ROW leave at once; others record what came back meanwhile.
         width=2 * IN_A_ROW,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
     )
-    return skipped + settled + _taken_back(sent, fuse, delivery, run_id)
+    results = [result for of_text in sent for result in of_text]
+    return skipped + settled + _taken_back(results, fuse, delivery, run_id)
+
+
+_TOLD = (Kind.TEXTED, Kind.IN_THE_SAME_TEXT)
 
 
 def report(
@@ -109,7 +133,7 @@ def report(
     told = {(r.invoice_id, tenant_id) for r in results for tenant_id in r.tenant_ids}
     return BatchReport(
         (
-            *(r for r in results if r.invoice_id not in paid or r.kind is Kind.TEXTED),
+            *(r for r in results if r.invoice_id not in paid or r.kind in _TOLD),
             *(r for r in earlier if (r.invoice_id, r.tenant_ids[0]) not in told),
             *(ReminderResult(invoice_id, (), Kind.PAID) for invoice_id in paid),
         )
@@ -130,23 +154,29 @@ def _why_not_now(
 
 
 def _unpaid(
-    chases: list[Chase], standings: list[Standing], delivery: ReminderDelivery
+    texts: Sequence[Text], standings: Iterable[Standing], delivery: ReminderDelivery
 ) -> tuple[list[Text], list[ReminderResult]]:
-    """The texts to send, each with what is due at this moment, and why there are no others."""
-    texts, settled = [], []
+    """The texts to send, each about what is due at this moment, and why not about the others."""
+    found = {one.invoice_id: one for one in standings}
     with delivery.engine.connect() as connection:
-        cents = overdue.cents_still_due(connection, [chase.invoice_id for chase in chases])
-    for chase, found in zip(chases, standings, strict=True):
-        kind, due_cents = found.kind, cents.get(chase.invoice_id)
-        if kind is None and due_cents is None:
-            kind = Kind.NO_LONGER_LATE
-        if kind is None and due_cents is not None:
-            texts += [text.asking_for(due_cents) for text in chase.texts]
-        elif kind is Kind.PAID:  # about the invoice, whoever would have read of it
-            settled.append(ReminderResult(chase.invoice_id, (), Kind.PAID))
-        elif kind is not None:
-            settled += [text.result(kind, found.why) for text in chase.texts]
-    return texts, settled
+        cents = overdue.cents_still_due(connection, list(found))
+    unpaid = []
+    settled: dict[tuple[str, tuple[str, ...]], ReminderResult] = {}
+    for text in texts:
+        parts = []
+        for part in text.parts:
+            one, due_cents = found[part.invoice_id], cents.get(part.invoice_id)
+            if one.kind is None and due_cents is not None:
+                parts.append(part.asking_for(due_cents, one.payable_cents))
+            elif one.kind is Kind.PAID:  # about the invoice, whoever would have read of it
+                paid = ReminderResult(part.invoice_id, (), Kind.PAID)
+                settled[part.invoice_id, ()] = paid
+            else:
+                kind = one.kind or Kind.NO_LONGER_LATE
+                settled[part.invoice_id, part.tenant_ids] = text.result(part, kind, one.why)
+        if parts:
+            unpaid.append(text.about(parts))
+    return unpaid, list(settled.values())
 
 
 def _taken_back(

@@ -20,16 +20,25 @@ class Kind(str, Enum):
 
     TEXTED = "texted", "The provider took the text."
     PLANNED = "planned", "SMS_ENABLED is false: it would have been sent."
+    IN_THE_SAME_TEXT = (
+        "in the same text",
+        "The text about an older invoice names it, and the sum of all.",
+    )
     PAID = "paid meanwhile", "Paid at Paystack: marked PAID, not texted."
 
     NO_MOBILE = "no mobile number", "Correct the tenant's phone number in LeaseUp."
     NUMBER_REFUSED_BEFORE = (
         "number refused before",
-        "The provider will not text this number. It is tried again when the number changes.",
+        "The provider will not text this number. It is tried again when the number changes; after"
+        " STOP with the next invoice; else after a month, or half a year where it is no mobile.",
     )
     ALREADY_TEXTED = (
         "already texted",
         "This reminder went to the tenant, or to the same number, before.",
+    )
+    TEXTED_TODAY = (
+        "texted today",
+        "The number has had a text today; one a person and day. The next run tells the rest.",
     )
     NO_LONGER_LATE = "no longer late", "Paid, cancelled or changed since the run began."
     REQUEST_GONE = (
@@ -91,6 +100,8 @@ class ReminderDay:
     as_of: date
     marked_overdue: int
     ignore_quiet_hours: bool
+    # So many texts a person has confirmed.
+    confirm_up_to: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,8 @@ class LateInvoices:
     due: tuple[str, ...]
     # Due as well, but more than one run takes on.
     left: int = 0
+    # How many tenants are due a text about them.
+    tenants: int = 0
 
 
 @dataclass(frozen=True)

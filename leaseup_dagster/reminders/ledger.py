@@ -114,6 +114,22 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
     return tuple(connection.execute(marked).scalars())
 
 
+def one_at_a_time(connection: Connection, number_hash: str) -> None:
+    """Of two that are about to text one number, the second waits for the first's transaction."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(number_hash, 0))))
+
+
+def texted_on(connection: Connection, number_hash: str, as_of: date) -> bool:
+    """Whether the number has had a text on the day, about whatever. One that is being tried again
+    has not: its rows are `planned`."""
+    same = exists().where(
+        ledger.c.number_hash == number_hash,
+        ledger.c.as_of == as_of,
+        ledger.c.state.in_(COUNTS_AS_SENT),
+    )
+    return bool(connection.execute(select(same)).scalar())
+
+
 def number_was_texted(connection: Connection, text: Mark) -> bool:
     """Whether the number got this step's text already, as another tenant's or as this one's."""
     same = exists().where(
@@ -160,10 +176,8 @@ def last_outcomes(connection: Connection, run_id: str, count: int) -> list[tuple
         select(ledger.c.outcome, code)
         .where(ledger.c.run_id == run_id, ledger.c.outcome.is_not(None))
         .where(ledger.c.outcome != "not sent")
-        # Tenants who share a number share a text.
-        .group_by(
-            ledger.c.updated_at, ledger.c.invoice_id, ledger.c.number_hash, ledger.c.outcome, code
-        )
+        # Who reads one number reads one text, about whatever is late.
+        .group_by(ledger.c.updated_at, ledger.c.number_hash, ledger.c.outcome, code)
         .order_by(ledger.c.updated_at.desc())
         .limit(count)
     )

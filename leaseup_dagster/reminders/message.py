@@ -39,6 +39,13 @@ class Facts:
     due_date: date
     days_overdue: int
     link: str
+    # How many invoices more the amount is of; the rest is about the oldest.
+    more: int = 0
+
+
+def template_of(facts: Facts, one: str, several: str) -> str:
+    """The template for what is late: `one` invoice, or `several`."""
+    return several if facts.more else one
 
 
 def words(template: str, facts: Facts) -> str:
@@ -70,6 +77,8 @@ def _values(facts: Facts) -> dict[str, str]:
         "place": place or "your account",
         "due_date": in_words(facts.due_date),
         "days": str(facts.days_overdue),
+        "count": str(facts.more + 1),
+        "more": str(facts.more),
         "link": facts.link or f"ask {landlord}",
         "landlord": landlord,
     }

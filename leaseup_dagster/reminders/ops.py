@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
+from leaseup_dagster.reminders.brake import too_many
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import (
@@ -34,6 +36,9 @@ class ReminderConfig(DayConfig):
     ignore_quiet_hours: bool = Field(
         False, description="Text now, whatever REMINDER_QUIET_HOURS says."
     )
+    confirm_up_to: int = Field(
+        0, ge=0, description="Text up to so many tenants, although REMINDER_MAX_TEXTS is less."
+    )
 
 
 @dg.op(
@@ -51,12 +56,12 @@ def mark_overdue_invoices(
     with delivery.engine.begin() as connection:
         paid = payments.mark_paid_in_part_by_mistake(connection)
         marked = overdue.mark_overdue(connection, as_of)
-        template = delivery.rules.template
-        communications.remember_template(connection, fingerprint(template), template)
+        for template in (delivery.rules.template, delivery.rules.template_several):
+            communications.remember_template(connection, fingerprint(template), template)
     context.log.info(f"Marked {marked} invoices as OVERDUE")
     if paid:
         context.log.info(f"Marked {paid} invoices as PAID that their payments cover")
-    return ReminderDay(as_of, marked, config.ignore_quiet_hours)
+    return ReminderDay(as_of, marked, config.ignore_quiet_hours, config.confirm_up_to)
 
 
 @dg.op(
@@ -92,6 +97,10 @@ def find_late_invoices(
     with delivery.engine.begin() as connection:
         late = batches.find(connection, cadence, day.as_of)
     _tell_late(context, late, cadence)
+    if delivery.sender is not None:
+        why = too_many(late.tenants, delivery.rules.max_texts, day.confirm_up_to)
+        if why:
+            raise dg.Failure(why, allow_retries=False)
     return late
 
 
@@ -148,8 +157,10 @@ def report_reminders(
     settled: SettledTexts,
     late: LateInvoices,
     reports: list[BatchReport],
+    delivery: dg.ResourceParam[ReminderDelivery],
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     results = [result for done in reports for result in done.results]
+    late = _as_it_stands(delivery, late, results)
     metadata = _metadata(day, settled, late, results)
     context.log.info(_headline(day, late, report.counts(results)))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
@@ -157,6 +168,17 @@ def report_reminders(
     if report.fails(results):
         raise dg.Failure(report.in_words(results), metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
+
+
+def _as_it_stands(
+    delivery: ReminderDelivery, late: LateInvoices, results: list[ReminderResult]
+) -> LateInvoices:
+    """What is left is counted in the database: a run that goes on *From failure* has not the
+    results of the steps that never ran."""
+    said = {result.invoice_id for result in results}
+    with delivery.engine.begin() as connection:
+        now = batches.find(connection, batches.cadence_of(delivery.rules), late.as_of)
+    return replace(late, left=now.left + len(set(now.due) - said))
 
 
 @dg.op(
@@ -232,4 +254,5 @@ def _metadata(
 
 def _headline(day: ReminderDay, late: LateInvoices, counts: Mapping[str, int]) -> str:
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nobody was due a text"
-    return f"Reminders as of {day.as_of}: {late.late} invoices are late; {said}"
+    left = f"; {late.left} left for the next run" if late.left else ""
+    return f"Reminders as of {day.as_of}: {late.late} invoices are late; {said}{left}"

@@ -37,6 +37,7 @@ from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.reminders.cadence import LastText
 from leaseup_dagster.reminders.recipients import Reminder
+from leaseup_dagster.reminders.refusals import Refusal
 
 COUNTS_AS_SENT = ("sending", "sent", "unknown")
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
@@ -47,6 +48,7 @@ class Chased:
     """A late invoice and one of its tenants, and when they were last texted about it."""
 
     invoice_id: str
+    tenant_id: str
     due_date: date
     last: LastText | None
 
@@ -73,13 +75,13 @@ def chased(connection: Connection, as_of: date, after_days: int) -> Iterator[Cha
     due = _due(*_late(as_of, after_days))
     recipient, last = _recipients(due), _last_texts()
     rows = connection.execution_options(yield_per=5000).execute(
-        select(due.c.id, due.c.dueDate, last.c.step, last.c.day)
+        select(due.c.id, recipient.c.tenant_id, due.c.dueDate, last.c.step, last.c.day)
         .join(recipient, recipient.c.invoice_id == due.c.id)
         .outerjoin(last, _same_reader(last, recipient))
         .order_by(due.c.dueDate, due.c.id)
     )
     for row in rows:
-        yield Chased(row.id, row.dueDate, _last(row))
+        yield Chased(row.id, row.tenant_id, row.dueDate, _last(row))
 
 
 def reminders(
@@ -89,7 +91,13 @@ def reminders(
     due = _due(invoice.c.id.in_(invoice_ids), *_late(as_of, after_days))
     recipient, last = _recipients(due), _last_texts()
     refused = (
-        select(func.array_agg(ledger.c.number_hash))
+        select(
+            func.array_agg(
+                func.concat_ws(
+                    "|", ledger.c.number_hash, ledger.c.as_of, func.coalesce(ledger.c.code, "")
+                )
+            )
+        )
         # An unlisted refusal may have meant the account: only a listed one is about the number.
         .where(
             ledger.c.tenant_id == tenant.c.id,
@@ -211,6 +219,7 @@ def _reminder(row: Any) -> Reminder:
         category=row.category,
         request_code=code,
         link=row.paymentRequestUrl or (code and f"https://paystack.shop/pay/{code}"),
+        landlord_id=row.landlordId,
         landlord=row.from_ or "",
         unit=row.unit or "",
         property=row.property or "",
@@ -218,5 +227,10 @@ def _reminder(row: Any) -> Reminder:
         first_name=row.firstName,
         phone=row.phone,
         last=_last(row),
-        refused_hashes=frozenset(row.refused or ()),
+        refusals=tuple(map(_refusal, row.refused or ())),
     )
+
+
+def _refusal(listed: str) -> Refusal:
+    number_hash, day, code = listed.split("|", 2)
+    return Refusal(number_hash, code, date.fromisoformat(day))

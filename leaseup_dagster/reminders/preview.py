@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reminders import batches, overdue
 from leaseup_dagster.reminders.keys import LateInvoices, ReminderResult
-from leaseup_dagster.reminders.message import words
+from leaseup_dagster.reminders.message import template_of, words
 from leaseup_dagster.reminders.recipients import Text, plan
 from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.sms.gsm7 import segments
@@ -30,17 +30,21 @@ def look_ahead(connection: Connection, rules: ReminderSettings, as_of: date, sho
     cadence = batches.cadence_of(rules)
     late = batches.find(connection, cadence, as_of)
     rows = overdue.reminders(connection, late.due[:shown], as_of, cadence.after_days)
-    chases, skipped = plan(rows, cadence, as_of)
-    texts = [_row(text, rules.template) for chase in chases for text in chase.texts]
-    return Preview(late, texts, skipped)
+    texts, skipped = plan(rows, cadence, as_of)
+    return Preview(late, [row for text in texts for row in _rows(text, rules)], skipped)
 
 
-def _row(text: Text, template: str) -> tuple[str, str, int, str, str, int]:
-    return (
-        text.invoice_id,
-        ", ".join(text.tenant_ids),
-        text.step,
-        mask(text.number),
-        format_rands(text.facts.amount_cents),
-        segments(words(template, text.facts)),
-    )
+def _rows(text: Text, rules: ReminderSettings) -> list[tuple[str, str, int, str, str, int]]:
+    """A row for each invoice of the text; it costs its messages once."""
+    body = words(template_of(text.facts, rules.template, rules.template_several), text.facts)
+    return [
+        (
+            part.invoice_id,
+            ", ".join(part.tenant_ids),
+            part.step,
+            mask(text.number),
+            format_rands(part.facts.amount_cents),
+            segments(body) if number == 0 else 0,
+        )
+        for number, part in enumerate(text.parts)
+    ]

@@ -14,7 +14,7 @@ from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, NotFound, NotSent, PaystackError
 from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.reminders.keys import Kind
-from leaseup_dagster.reminders.recipients import Chase
+from leaseup_dagster.reminders.recipients import Part
 
 _MEANS = (
     (NotFound, Kind.REQUEST_GONE),
@@ -31,19 +31,21 @@ class Standing:
     invoice_id: str
     kind: Kind | None = None
     why: str = ""
+    # What the page that the text links to asks for; None: there is none, or it does not say.
+    payable_cents: int | None = None
 
 
-def ask(chase: Chase, engine: Engine, paystack: PaystackClient) -> Standing:
+def ask(part: Part, engine: Engine, paystack: PaystackClient) -> Standing:
     """How the invoice stands at Paystack. Never raises: one bad row stops no other."""
-    if not chase.request_code:
-        return Standing(chase.invoice_id)
+    if not part.request_code:
+        return Standing(part.invoice_id)
     try:
-        return _recorded(chase.invoice_id, _fetched(chase.request_code, paystack), engine)
+        return _recorded(part.invoice_id, _fetched(part.request_code, paystack), engine)
     except DBAPIError as error:  # its message may quote a row
-        return Standing(chase.invoice_id, Kind.BROKEN, type(error.orig).__name__)
+        return Standing(part.invoice_id, Kind.BROKEN, type(error.orig).__name__)
     except PaystackError as error:
         kind = next(kind for known, kind in _MEANS if isinstance(error, known))
-        return Standing(chase.invoice_id, kind, str(error))
+        return Standing(part.invoice_id, kind, str(error))
 
 
 def _fetched(code: str, paystack: PaystackClient) -> PaymentRequest:
@@ -66,4 +68,5 @@ def _recorded(invoice_id: str, request: PaymentRequest, engine: Engine) -> Stand
         return Standing(invoice_id, Kind.REQUEST_GONE, "paid at Paystack, and given back")
     if request.archived:
         return Standing(invoice_id, Kind.REQUEST_GONE, "archived at Paystack")
-    return Standing(invoice_id)
+    pending = request.pending_amount_cents
+    return Standing(invoice_id, payable_cents=request.amount_cents if pending is None else pending)

@@ -109,6 +109,10 @@ class TwilioStandIn(Loopback):
         """From now on texts to `number` are refused: 21610 opted out, 21614 not a mobile."""
         self._refused[number] = error(status, code)
 
+    def accept(self, number: str) -> None:
+        """Texts to `number` are taken again, as after START."""
+        self._refused.pop(number, None)
+
     def texts_to(self, number: str) -> list[str]:
         return [message.body for message in self.messages if message.to == number]
 

@@ -10,10 +10,12 @@ from pydantic_settings import SettingsConfigDict
 from leaseup_dagster.settings.group import Group
 
 REMINDER_PLACEHOLDERS = (
-    "first_name", "what", "amount", "place", "due_date", "days", "link", "landlord",
+    "first_name", "what", "amount", "place", "due_date", "days", "link", "landlord", "count",
+    "more",
 )  # fmt: skip
 """What REMINDER_TEMPLATE may name: first name, "rent", R8 500.00, unit and property, 1 Nov 2026,
-days overdue, pay link, and who sends."""
+days overdue, pay link, and who sends. In REMINDER_TEMPLATE_SEVERAL the amount is the sum of `count`
+invoices, `more` is how many there are beside the oldest, and the rest is about that one."""
 
 _LONGEST_TEMPLATE = 600
 
@@ -55,6 +57,11 @@ class ReminderSettings(Group):
         "{landlord}: Hi {first_name}, {what} of {amount} for {place}, due {due_date}, is unpaid."
         " Pay: {link} Ignore if paid."
     )
+    template_several: Annotated[str, AfterValidator(_template)] = (
+        "{landlord}: Hi {first_name}, {amount} is unpaid: {what} for {place}, due {due_date}, and"
+        " {more} more. Pay the oldest: {link} Ignore if paid."
+    )
+    max_texts: int = Field(1000, ge=1, le=1_000_000, description="More wait for a person's word.")
 
     @property
     def quiet_between(self) -> tuple[time, time]:

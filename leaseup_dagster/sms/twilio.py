@@ -53,6 +53,8 @@ _COUNTRY_CODES = {21408: "Geo Permissions do not allow texts to South Africa", 2
 _ACCOUNT_STATUSES = {401: _KEYS, 403: _KEYS, 404: "check SMS_ACCOUNT_SID and TWILIO_BASE_URL"}
 _SENDER_QUEUE_FULL = 21611
 _UNDELIVERED = {"failed", "undelivered", "canceled"}
+_PASSING = {"30001", "30002", "30003", "30008", "30010", "canceled", "failed", "undelivered"}
+"""Causes of a text that was not delivered which pass: it was sent, and counts as sent."""
 _LOOK_AT = 20
 _NOT_FOUND = 404
 _CLOCKS_DIFFER = timedelta(minutes=2)
@@ -158,8 +160,9 @@ def _seconds(header: str | None) -> float:
 def _after_message(message: Any) -> Outcome:
     if not message.sid:
         return Unknown("Twilio's answer has no message id")
-    if message.status in _UNDELIVERED:
-        code = message.error_code or message.status
+    code = message.error_code or message.status
+    # A handset that was off, or a queue that ran over, says nothing of the number.
+    if message.status in _UNDELIVERED and str(code) not in _PASSING:
         return NumberRefused(f"Twilio took the text and could not deliver it ({code})", str(code))
     return Sent(message.sid)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from leaseup_dagster.invoicing.due_dates import next_due_date
+from leaseup_dagster.sandbox.twilio import StoredMessage
 from tests.faults.world import World
 
 DAYS_AHEAD, AFTER_DAYS, REPEAT_DAYS, MOST_TEXTS = 50, 3, 7, 4
@@ -130,18 +131,35 @@ class Texts:
         due = {str(c): d for c, d in self.world.rows('SELECT "paystackId", "dueDate" FROM invoice')}
         new = self.world.twilio.messages[self._seen :]
         self._seen += len(new)
+        today = Counter(message.to for message in new)
+        if any(count > 1 for count in today.values()):
+            raise Bothered(f"more than one text to a person in one run: {today}")
         for message in new:
-            (code,) = _CODE.findall(message.body)
-            if code in set(settled):
-                raise Bothered(f"{message.to} was texted about {code}, which is paid or cancelled")
-            if message.to[3:] not in self._numbers_of(code):
-                raise Bothered(f"{message.to} was texted about {code}, which is not their debt")
-            if (as_of - due[code]).days <= AFTER_DAYS:  # type: ignore[operator]
-                raise Bothered(f"{message.to} was texted about {code}, which is not late")
-            days = self.sent.setdefault((code, message.to), [])
-            if len(days) >= MOST_TEXTS or any(abs((as_of - d).days) < REPEAT_DAYS for d in days):
-                raise Bothered(f"{message.to} was texted about {code} on {days} and {as_of}")
-            days.append(as_of)
+            for code in self._codes_of(message):
+                self._check(message.to, code, settled, due, as_of)
+
+    def _codes_of(self, message: StoredMessage) -> set[str]:
+        """Which payment requests a text is about: by its link, and by our ledger."""
+        rows = self.world.rows(
+            'SELECT "paystackId" FROM leaseup_dagster.reminder_ledger'
+            " JOIN invoice ON invoice.id = invoice_id WHERE message_id = :sid",
+            sid=message.sid,
+        )
+        return {*_CODE.findall(message.body), *(str(code) for (code,) in rows)}
+
+    def _check(
+        self, to: str, code: str, settled: Iterable[str], due: dict[str, object], as_of: date
+    ) -> None:
+        if code in set(settled):
+            raise Bothered(f"{to} was texted about {code}, which is paid or cancelled")
+        if to[3:] not in self._numbers_of(code):
+            raise Bothered(f"{to} was texted about {code}, which is not their debt")
+        if (as_of - due[code]).days <= AFTER_DAYS:  # type: ignore[operator]
+            raise Bothered(f"{to} was texted about {code}, which is not late")
+        days = self.sent.setdefault((code, to), [])
+        if len(days) >= MOST_TEXTS or any(abs((as_of - d).days) < REPEAT_DAYS for d in days):
+            raise Bothered(f"{to} was texted about {code} on {days} and {as_of}")
+        days.append(as_of)
 
     def _numbers_of(self, code: str) -> set[str]:
         """Of whom it is due from, and of those who share the lease with them; without a zero."""

@@ -69,8 +69,10 @@ def test_a_run_keeps_the_words_of_its_template(
     assert run("send_late_payment_reminders", {"mark_overdue_invoices": config}).success
 
     (row,) = ledger_rows(connection)
-    found = connection.execute(text("SELECT * FROM leaseup_dagster.reminder_template")).one()
-    assert (found.template_hash, found.template) == (row.template_hash, ReminderSettings().template)
+    sql = text("SELECT template_hash, template FROM leaseup_dagster.reminder_template")
+    found = {row.template_hash: row.template for row in connection.execute(sql)}
+    assert found[row.template_hash] == ReminderSettings().template
+    assert ReminderSettings().template_several in found.values()
     assert "is unpaid" in row.text
 
 

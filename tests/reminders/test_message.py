@@ -87,7 +87,7 @@ def test_every_placeholder_that_a_template_may_name_is_filled_in() -> None:
     template = " ".join(f"{{{name}}}" for name in REMINDER_PLACEHOLDERS) + " {{}}"
 
     assert words(template, FACTS) == (
-        f"Thandi rent R8 500.00 Unit 4, Palm Court 1 Nov 2026 4 {LINK} Acme Rentals {{}}"
+        f"Thandi rent R8 500.00 Unit 4, Palm Court 1 Nov 2026 4 {LINK} Acme Rentals 1 0 {{}}"
     )
 
 
