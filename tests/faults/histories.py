@@ -24,6 +24,7 @@ from tests.faults.chasing import Chases
 from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
 from tests.faults.explore import Tally
 from tests.faults.invoices import Mornings
+from tests.faults.leases import OverTheYears, one_bill_for_a_home_and_month
 from tests.faults.neighbour import WithLeaseUp
 from tests.faults.recovery import Heal
 from tests.faults.world import World
@@ -36,7 +37,7 @@ _CORRECTED = text(
 )
 
 
-class History(WithLeaseUp, RuleBasedStateMachine):
+class History(WithLeaseUp, OverTheYears, RuleBasedStateMachine):
     """One history. `world` and `tally` are set by `run_histories`."""
 
     world: World
@@ -54,6 +55,7 @@ class History(WithLeaseUp, RuleBasedStateMachine):
         self.leases = [self._a_lease(start) for start in starts]
         self.texts = promises.Texts(self.world)
         self.messages: list[dict[str, Any]] = []
+        self.gone: set[str] = set()
         self.forgotten: set[str] = set()
         self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
@@ -182,7 +184,8 @@ class History(WithLeaseUp, RuleBasedStateMachine):
         self._check_safety()
         if disturbed is None:
             promises.every_month_is_billed(self.world, self.today)
-            promises.books_agree(self.world, self.forgotten)
+            promises.books_agree(self.world, self.forgotten, self.gone)
+            one_bill_for_a_home_and_month(self.world)
 
     def _remind(self, disturbed: str | None, *, ends: bool = False) -> None:
         self.tally.events["reminder runs"] += 1
