@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import schema
 from leaseup_dagster.database.connection import check as check_database
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text

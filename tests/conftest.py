@@ -15,8 +15,9 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.schema import migrate
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres

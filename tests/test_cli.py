@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import create_engine
 
 from leaseup_dagster import cli
-from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import HEAD, current_revision
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import (

@@ -5,7 +5,8 @@ import socket
 import pytest
 from sqlalchemy import Connection, make_url, text
 
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import SettingsError
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.quota import SharedQuota
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
