@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from leaseup_dagster.database import leaseup, schema
+from leaseup_dagster.database import complaints, leaseup, rights, schema
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.settings import SettingsError
 
@@ -33,6 +33,7 @@ def open_engine(database_url: str, connections: int, run_id: str = "") -> Engine
         hide_parameters=True,
         connect_args=_PATIENCE,
     )
+    complaints.speak_plainly(engine)
     try:
         revision = check(engine)
         # A newer schema is a newer release's, which only adds to it.
@@ -77,27 +78,28 @@ def check(engine: Engine) -> str | None:
     where = f"{engine.url.host or engine.url.query.get('host', 'localhost')}/{engine.url.database}"
     try:
         with engine.connect() as connection:
-            missing = leaseup.missing_columns(connection)
-            forbidden = [] if missing else leaseup.missing_privileges(connection)
-            revision = None if missing else schema.current_revision(connection)
+            schema_name = leaseup.schema_of(connection)
+            missing = leaseup.missing_columns(connection, schema_name)
+            if not schema_name or missing:
+                raise SettingsError(
+                    f"DATABASE_URL: {where} does not have LeaseUp's tables: {len(missing)} columns"
+                    f" are missing ({_first(missing)}). Point it at LeaseUp's database, or run"
+                    " LeaseUp's migrations."
+                )
+            rights.require(connection, schema_name, where)
+            return schema.current_revision(connection)
     except OperationalError as error:
+        if complaints.is_full(error):
+            raise SettingsError(complaints.in_words(error)) from None
         raise SettingsError(
             f"DATABASE_URL: the database {where} cannot be reached ({_driver_says(error)})."
             " Check that it runs, and that host, port, database, user and password are right."
             " A pooler (PgBouncer and its like) will not do: use the database's own address."
         ) from None
-    if missing:
-        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        raise SettingsError(
-            f"DATABASE_URL: {where} does not have LeaseUp's tables: {len(missing)} columns are"
-            f" missing ({shown}). Point it at LeaseUp's database, or run LeaseUp's migrations."
-        )
-    if forbidden:
-        raise SettingsError(
-            f"DATABASE_URL: the user {engine.url.username or 'connected'} lacks"
-            f" {', '.join(forbidden)} in {where}. GRANT it, or use LeaseUp's own user."
-        )
-    return revision
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _driver_says(error: DBAPIError) -> str:
