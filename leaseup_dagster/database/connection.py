@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from leaseup_dagster.database import complaints, leaseup, rights, schema
+from leaseup_dagster.database import complaints, grants, leaseup, schema
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.settings import SettingsError
 
@@ -86,7 +86,7 @@ def check(engine: Engine) -> str | None:
                     f" are missing ({_first(missing)}). Point it at LeaseUp's database, or run"
                     " LeaseUp's migrations."
                 )
-            rights.require(connection, schema_name, where)
+            grants.require(connection, schema_name, where)
             return schema.current_revision(connection)
     except OperationalError as error:
         if complaints.is_full(error):

@@ -1,16 +1,13 @@
-"""SQL: what a role must be allowed in LeaseUp's database, what it lacks, and the GRANT for each.
+"""SQL: what a role must be allowed in LeaseUp's database, and what it lacks of that.
 
 Looks at the catalogue only, which every user may read: so all that is lacking is found at once.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.database import leaseup, ledgers
-from leaseup_dagster.settings import SettingsError
 
 
 @dataclass(frozen=True, order=True)
@@ -147,50 +144,6 @@ def hidden(connection: Connection, schema: str, role: str) -> list[Policy]:
         for row in rows
         if row.narrowed or not row.open
     ]
-
-
-def require(connection: Connection, schema: str, where: str) -> None:
-    """Raises SettingsError that names all the connected user lacks, and what would give it."""
-    role = connection.execute(text("SELECT current_user")).scalar_one()
-    lacks = lacking(connection, schema, role)
-    if lacks:
-        raise SettingsError(
-            f"DATABASE_URL: the user {role} lacks {in_words(lacks)} in {where}."
-            " As the tables' owner:\n" + "\n".join(grants(lacks, role))
-        )
-    policies = hidden(connection, schema, role)
-    if policies:
-        why = "; ".join(policy.why for policy in policies)
-        raise SettingsError(
-            f"DATABASE_URL: row-level security may keep rows of {where} from the user {role}, and"
-            f" what is left would be taken for all there is: {why}. As the tables' owner:\n"
-            + "\n".join(dict.fromkeys(policy.remedy for policy in policies))
-        )
-
-
-def grants(rights: Sequence[Right], role: str) -> list[str]:
-    """The rights as SQL, one statement for each table and privilege."""
-
-    def table(right: Right) -> tuple[str, str, str]:
-        return right.schema, right.relation, right.privilege
-
-    statements = []
-    for (schema, relation, privilege), same in groupby(rights, key=table):
-        columns = ", ".join(quoted(right.column) for right in same if right.column)
-        if not relation:
-            named = f"SCHEMA {quoted(schema)}"
-        else:
-            kind = "SEQUENCE " if privilege == "USAGE" else ""
-            named = f"{kind}{quoted(schema)}.{quoted(relation)}"
-        what = f"{privilege} ({columns})" if columns else privilege
-        statements.append(f"GRANT {what} ON {named} TO {quoted(role)};")
-    return statements
-
-
-def in_words(rights: Iterable[Right]) -> str:
-    """`INSERT on invoice, USAGE on schema public`."""
-    named = (f"{r.privilege} on {r.relation or f'schema {r.schema}'}" for r in rights)
-    return ", ".join(dict.fromkeys(named))
 
 
 def quoted(name: str) -> str:
