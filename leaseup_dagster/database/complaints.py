@@ -89,7 +89,9 @@ def _state(error: DBAPIError) -> str:
 
 
 def _said(error: DBAPIError, state: str) -> str:
-    if state[:2] in _QUOTED:
+    context = getattr(getattr(error.orig, "diag", None), "context", None)
+    function = _function(context)
+    if state[:2] in _QUOTED or (function and "leaseup_dagster." in function):  # or our own
         lines = str(error.orig).strip().splitlines()
         return f"the database says: {lines[0][:200] if lines else type(error.orig).__name__}"
     name = type(error.orig).__name__
@@ -98,7 +100,7 @@ def _said(error: DBAPIError, state: str) -> str:
         ("table", getattr(found, "table_name", None)),
         ("column", getattr(found, "column_name", None)),
         ("constraint", getattr(found, "constraint_name", None)),
-        ("in", _function(getattr(found, "context", None))),
+        ("in", function),
     )
     where = ", ".join(f"{kind} {value}" for kind, value in parts if value)
     return f"the database refuses with {name}" + (f" ({where})" if where else "")

@@ -131,8 +131,7 @@ def refuse(connection: Connection, claimed: Claim, why: str) -> None:
     connection.execute(_while_claimed(claimed).values(state="refused", error=why))
 
 
-_RECORD = text(
-    """
+_RECORDING = """
     WITH done AS (
         UPDATE leaseup_dagster.invoice_ledger AS ledger
         SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
@@ -145,7 +144,7 @@ _RECORD = text(
     INSERT INTO invoice (
         id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
         "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
-        "updatedAt")
+        "updatedAt"{column}
     -- What was deleted meanwhile must not keep the invoice from being recorded.
     SELECT invoice_id, (SELECT id FROM lease WHERE lease.id = done.lease_id),
            tenant_id, landlord_id, description, amount_cents / 100.0,
@@ -153,10 +152,14 @@ _RECORD = text(
            'https://paystack.shop/pay/' || request_code, due_date,
            jsonb_build_array(jsonb_build_object('name', 'Rent', 'amount', amount_cents / 100.0)),
            (SELECT id FROM recurring_billable WHERE recurring_billable.id
-               = done.recurring_billable_id), timezone('UTC', now())
+               = done.recurring_billable_id), timezone('UTC', now()){value}
     FROM done
     RETURNING id
     """
+_RECORD = text(_RECORDING.format(column=")", value=""))
+# With a number of its own: a sequence does not go back with what is rolled back.
+_REHEARSE = text(
+    _RECORDING.format(column=', "invoiceNumber") OVERRIDING SYSTEM VALUE', value=", :number")
 )
 
 
@@ -171,14 +174,16 @@ def record(
     made_at: datetime | None = None,
     adopted: bool = False,
     status: str = "PENDING",
+    number: int | None = None,
 ) -> bool:
     """The invoice row and the ledger's `invoiced`, in one statement.
 
-    `made_at` is told by Paystack's answer to the request, not by what was found later.
+    `number` is for a rehearsal, which must use up none of LeaseUp's. `made_at` is told by
+    Paystack's answer to the request, not by what was found later.
     False if the row was not `requesting` under this reference any more: nothing was written.
     """
     written = connection.execute(
-        _RECORD,
+        _RECORD if number is None else _REHEARSE,
         {
             "lease_id": key.lease_id,
             "due_date": key.due_date,
@@ -189,6 +194,7 @@ def record(
             "made_at": made_at,
             "adopted": adopted,
             "status": status,
+            **({} if number is None else {"number": number}),
         },
     ).scalar()
     return written is not None

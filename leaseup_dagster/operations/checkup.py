@@ -7,15 +7,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from leaseup_dagster.as_of import resolve_as_of
+from leaseup_dagster.customers import missing
+from leaseup_dagster.customers import rehearsal as of_customers
 from leaseup_dagster.database import complaints, schema
 from leaseup_dagster.database.connection import check as check_database
+from leaseup_dagster.database.rehearsal import rehearse
 from leaseup_dagster.database.url import engine_url, unknown_parameters
+from leaseup_dagster.invoicing import rehearsal as of_invoices
 from leaseup_dagster.operations.channels import channels
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
+from leaseup_dagster.reminders import rehearsal as of_reminders
 from leaseup_dagster.settings import (
     AlertSettings,
     DagsterSettings,
@@ -100,9 +106,37 @@ def database_url() -> str:
 
 
 def _database() -> str:
-    revision = schema_revision()
-    unknown = ", ".join(unknown_parameters(database_url()))
-    return _state_of(revision) + (f"; not used of DATABASE_URL: {unknown}" if unknown else "")
+    url = database_url()
+    engine = create_engine(engine_url(url), hide_parameters=True)
+    try:
+        revision = check_database(engine)
+        said = [_state_of(revision)]
+        if revision is not None and revision >= schema.HEAD:
+            said.append(_rehearsed(engine))
+    finally:
+        engine.dispose()
+    if unknown := unknown_parameters(url):
+        said.append(f"not used of DATABASE_URL: {', '.join(unknown)}")
+    return "; ".join(said)
+
+
+def _rehearsed(engine: Engine) -> str:
+    """Everything that a run records. Raises SettingsError that lists all that would be refused."""
+    with engine.connect() as connection:
+        waiting = missing.applicants(connection, missing.tenants_to_register(connection, [], 1))
+    today = resolve_as_of("")
+    stage = rehearse(
+        engine,
+        of_customers.registered(waiting[0] if waiting else of_customers.NOBODY),
+        of_invoices.invoiced(today),
+        of_invoices.paid(today),
+        of_invoices.cancelled(today),
+        of_reminders.texted(today),
+    )
+    if stage.refused:
+        raise SettingsError("\n".join(dict.fromkeys(stage.refused)))
+    notes = f" ({'; '.join(dict.fromkeys(stage.notes))})" if stage.notes else ""
+    return f"what a run records was rehearsed and rolled back{notes}"
 
 
 def _state_of(revision: str | None) -> str:

@@ -7,12 +7,15 @@ may turn into sent or refused, never into send again.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders import ledger
@@ -49,6 +52,7 @@ class ReminderDelivery:
     clock: Callable[[], datetime] = _now
     keep_text: bool = False
     send_window_seconds: float = SEND_WINDOW_SECONDS
+    recording: Recording = field(default_factory=Recording)
 
     def is_quiet(self) -> bool:
         return QuietHours.of(self.rules).hold_at(self.clock())
@@ -64,8 +68,10 @@ class ReminderDelivery:
             return text.result(Kind.HELD, why) if why else text.result(Kind.LEFT)
         try:
             return self._in_turn(self.sender, text, run_id, fuse, heed_hours)
+        except DBAPIError as error:
+            return text.result(Kind.BROKEN, complaints.in_words(error))
         except Exception as error:  # its message may quote a row
-            return text.result(Kind.BROKEN, type(getattr(error, "orig", None) or error).__name__)
+            return text.result(Kind.BROKEN, type(error).__name__)
 
     def _in_turn(
         self, sender: Sender, text: Text, run_id: str, fuse: Fuse, heed_hours: bool
@@ -73,6 +79,8 @@ class ReminderDelivery:
         """Mark, send, record. The fuse hears how it ended, whatever happens here."""
         outcome: Outcome | None = None
         try:
+            if self.recording.hold:
+                return text.result(Kind.HELD, self.recording.hold)
             if heed_hours and self.is_quiet():
                 return text.result(Kind.QUIET_HOURS)
             send_before = time.monotonic() + self.send_window_seconds
@@ -84,7 +92,8 @@ class ReminderDelivery:
         finally:
             fuse.end(outcome)
         ending = ending_of(outcome)
-        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with self.recording.of_one(), committing.connect() as connection:
             ledger.record(connection, marked, ending)
         return replace(text, tenant_ids=marked.tenant_ids).result(
             AFTER[ending.outcome],

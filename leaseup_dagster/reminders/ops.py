@@ -8,7 +8,17 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
+from leaseup_dagster.database.rehearsal import require
+from leaseup_dagster.invoicing import rehearsal as recording_of
+from leaseup_dagster.reminders import (
+    batches,
+    communications,
+    look_up,
+    overdue,
+    preview,
+    rehearsal,
+    report,
+)
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import (
@@ -46,6 +56,7 @@ def mark_overdue_invoices(
 ) -> ReminderDay:
     as_of = config.day_to_act_on()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
+    require(delivery.engine, recording_of.paid(as_of), rehearsal.texted(as_of))
     with delivery.engine.begin() as connection:
         marked = overdue.mark_overdue(connection, as_of)
         template = delivery.rules.template
