@@ -173,12 +173,13 @@ class World:
             self.connection.execute(text(statement), {"span": -timedelta(**span)})
 
     def error_in_the_database(self, table: str, event: str, when: str, code: str) -> None:
-        """The next statement that does this to a row fails with an SQLSTATE, once."""
+        """The next statement that does this to a row for good fails with an SQLSTATE, once."""
         self.connection.exec_driver_sql(
             f"""
             CREATE SEQUENCE broken;
             CREATE FUNCTION break_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF nextval('public.broken') = 1 THEN
+                IF current_setting('leaseup.rehearsal', true) IS DISTINCT FROM 'on'
+                   AND nextval('public.broken') = 1 THEN
                     RAISE EXCEPTION 'broken on purpose' USING ERRCODE = '{code}';
                 END IF;
                 RETURN NEW;
