@@ -71,7 +71,7 @@ def record(connection: Connection, invoice_id: str, payment: Payment) -> None:
         utc_now,
     ).where(
         invoice.c.id == invoice_id,
-        ~exists().where(transaction.c.referenceId == payment.reference),
+        ~exists(transaction.c.id).where(transaction.c.referenceId == payment.reference),
     )
     columns = (
         "id", "leaseId", "invoiceId", "description", "amountPaid", "referenceId", "method",

@@ -174,7 +174,7 @@ def _recipients(due: CTE) -> CTE:
     """Every tenant of the lease; the invoice's own where it has no lease, or the lease nobody."""
     of_lease = select(due.c.id.label("invoice_id"), tenant_lease.c.tenantId.label("tenant_id"))
     # Also where there is no lease; said with OR it would be asked again for each invoice.
-    housed = exists().where(tenant_lease.c.leaseId == due.c.leaseId)
+    housed = exists(tenant_lease.c.id).where(tenant_lease.c.leaseId == due.c.leaseId)
     own = select(due.c.id, due.c.tenantId).where(~housed)
     return union(of_lease.join(tenant_lease, tenant_lease.c.leaseId == due.c.leaseId), own).cte(
         "recipient"

@@ -53,8 +53,8 @@ def test_billing_stops_after_the_first_few(
     )
 
     assert not broken.success
-    assert recorded == 5
-    assert sent <= 5 + 3 + 2 * AT_ONCE
+    assert 5 <= recorded <= 5 + AT_ONCE, "those under way do not see each other"
+    assert sent <= recorded + 3 + AT_ONCE
     assert run(*CHECK).success
     assert len(paystack.payment_requests) == count(connection, "invoice") == ALL
 
