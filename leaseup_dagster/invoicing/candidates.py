@@ -296,7 +296,10 @@ def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
         # Of few leases the units are looked at, and not every unit of the portfolio.
         units=_SHARED_UNITS if has is not is_chosen else _UNITS_OF.format(has=has("id")),
         next_of_other=_next_due_date(
-            "pair.start_date", "greatest(CAST(:as_of AS date), month.due_date - 20)"
+            "pair.start_date",
+            # Of a month that has passed, the other lease's has too, and may be asked for with it.
+            "CASE WHEN month.due_date < :as_of THEN month.due_date - 20"
+            " ELSE greatest(CAST(:as_of AS date), month.due_date - 20) END",
         ),
     )
 

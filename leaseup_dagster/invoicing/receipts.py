@@ -102,9 +102,11 @@ class Decided:
     about: Sums
 
     def stands(self, now: Sums) -> bool:
-        """Other sums are another question; what was written down by a decision is not."""
+        """Other sums are another question; what was written down by a decision is not, as long as
+        it is no more than was received."""
         same = (now.received, now.otherwise) == (self.about.received, self.about.otherwise)
-        return same and (self.decision is Decision.RECORD or now.recorded == self.about.recorded)
+        by_it = self.decision is Decision.RECORD and now.recorded <= now.received
+        return same and (by_it or now.recorded == self.about.recorded)
 
 
 @dataclass(frozen=True)

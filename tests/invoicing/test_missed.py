@@ -155,6 +155,27 @@ def test_every_due_date_from_the_day_on_is_planned(
     assert plan.to_bill == len(expected)
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "ENDED"])
+def test_of_two_leases_of_one_home_bill_from_bills_a_passed_month_at_most_once(
+    run: Run, old_lease: Lease, connection: Connection, paystack: PaystackStandIn, status: str
+) -> None:
+    old, new = old_lease(), old_lease()
+    home = """UPDATE {0} SET "{1}" = old."{1}" FROM {0} AS old
+        WHERE {0}."{2}" = :new AND old."{2}" = :old"""
+    for table, column, key in (("lease", "unitId", "id"), ("tenant_lease", "tenantId", "leaseId")):
+        ids = {"new": new.lease_id, "old": old.lease_id}
+        connection.execute(text(home.format(table, column, key)), ids)
+    values = {"id": old.lease_id, "status": status}
+    change = 'UPDATE lease SET status = CAST(:status AS "LeaseStatus") WHERE id = :id'
+    connection.execute(text(change), values)
+
+    check_on(run, BEGAN, bill_from="2026-10-01")
+
+    expected = [] if status == "ACTIVE" else first_of(10, 11, 12)
+    assert months(connection) == expected
+    assert len(paystack.payment_requests) == len(expected)
+
+
 def test_a_preview_shows_what_bill_from_would_bill(
     engine: Engine, old_lease: Lease, tasks: TaskSettings
 ) -> None:

@@ -199,3 +199,8 @@ def test_a_decision_to_record_it_writes_it_down_once() -> None:
 
     assert (written(first), first.question) == ([("T1", RENT)], None)
     assert (written(then), then.question) == ([], None)
+    # LeaseUp's webhook was late, and wrote the same money once more.
+    too_many = [*BY_HAND, Recorded("row2", "T1", RENT), Recorded("row3", "42862631", RENT)]
+    asked = compare(request(RENT), "PARTIALLY_PAID", RENT, too_many, record).question
+    assert asked is not None
+    assert (asked.doubt, asked.rows) == (Doubt.RECORDED_TWICE, ("row3",))
