@@ -65,6 +65,23 @@ def test_the_first_morning_on_an_old_portfolio_sends_one_text_a_person_with_the_
     assert sum(row.amount_cents for row in ledger_rows(connection)) == 5_100_000
 
 
+def test_two_years_of_one_person_among_others_are_one_text_with_the_whole_sum(
+    late, chase: Chase, twilio, another: Another
+) -> None:
+    """More than a batch holds, and its border would fall in the middle of them."""
+    others = [late() for _ in range(4)]
+    first = late()
+    for month in range(1, 24):
+        another(first, date(2023 + month // 12, month % 12 + 1, 1))
+
+    chase(day(4))
+
+    (sent,) = twilio.texts_to(first.number)
+    assert "R204 000.00 is unpaid" in sent
+    assert "and 23 more" in sent
+    assert len(twilio.messages) == len(others) + 1
+
+
 def test_each_invoice_of_a_text_has_had_its_step(
     late, chase: Chase, twilio, another: Another
 ) -> None:
@@ -218,9 +235,8 @@ def test_a_run_that_goes_on_from_failure_counts_what_is_left_in_the_database(
     late, delivery: ReminderDelivery
 ) -> None:
     """The steps that text never ran, and it has no results of theirs."""
-    for _ in range(3):
-        late()
-    found = LateInvoices(day(4), 3, 0, 0, ())
+    people = tuple((late().invoice_id,) for _ in range(3))
+    found = LateInvoices(day(4), 3, 0, 0, people)
     context = dg.build_op_context()
 
     events = list(
