@@ -13,12 +13,11 @@ from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import Kind, LateInvoices, ReminderDay, SettledTexts
 from leaseup_dagster.reminders.ops import report_reminders
 from leaseup_dagster.reminders.refusals import Refusal, is_left_alone
-from leaseup_dagster.sandbox.builders import a_transaction, an_invoice
+from leaseup_dagster.sandbox.builders import a_transaction
 from leaseup_dagster.sandbox.faults import Fault
 from tests.reminders.conftest import (
     DUE,
-    Late,
-    a_request,
+    Another,
     day,
     five_minutes_pass,
     kinds,
@@ -26,21 +25,6 @@ from tests.reminders.conftest import (
 )
 
 Chase = Callable[..., list[Any]]
-Another = Callable[..., str]
-
-
-@pytest.fixture
-def another(connection: Connection, paystack) -> Another:
-    """Another late invoice of the same lease: its id."""
-
-    def make(first: Late, due: date, rands: float = 8500.0) -> str:
-        sql = text('SELECT "leaseId" FROM invoice WHERE id = :id')
-        lease = connection.execute(sql, {"id": first.invoice_id}).scalar_one()
-        code = a_request(paystack, round(rands * 100))
-        values = {"paystackId": code, "status": "OVERDUE", "dueAmount": rands}
-        return an_invoice(connection, lease, due, **values)
-
-    return make
 
 
 def months_before(count: int) -> list[date]:
