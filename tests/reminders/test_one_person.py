@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, text
 
+from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import Kind, LateInvoices, ReminderDay, SettledTexts
 from leaseup_dagster.reminders.ops import report_reminders
@@ -75,6 +76,21 @@ def test_each_invoice_of_a_text_has_had_its_step(
 
     assert chase(day(4)) == []
     assert len(twilio.messages) == 1
+
+
+def test_a_step_that_is_tried_again_counts_one_text_for_all_its_invoices(
+    late, chase: Chase, connection: Connection, another: Another
+) -> None:
+    """What its first attempt sent is read in the ledger."""
+    first = late()
+    older = another(first, months_before(1)[0])
+    chase(day(4), run_id="one")
+
+    found = {
+        r.invoice_id: r.kind for r in ledger.results(connection, "one", [first.invoice_id, older])
+    }
+
+    assert found == {older: Kind.TEXTED, first.invoice_id: Kind.IN_THE_SAME_TEXT}
 
 
 def test_what_was_paid_meanwhile_is_not_in_the_sum(
