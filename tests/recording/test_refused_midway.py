@@ -13,6 +13,7 @@ from leaseup_dagster.sandbox.twilio import TwilioStandIn
 from tests.conftest import Run
 from tests.recording.conftest import CHECK, Due
 from tests.recording.test_least_role import texting  # noqa: F401 - a fixture
+from tests.recording.test_refused_beforehand import failure_of
 
 AT_ONCE = 10
 ALL = 60
@@ -38,9 +39,11 @@ def count(connection: Connection, sql: str) -> int:
 
 @pytest.mark.parametrize("met", [ALWAYS, FOR_GOOD])
 def test_billing_stops_after_the_first_few(
-    run: Run, due: Due, connection: Connection, paystack: PaystackStandIn, met: str
-) -> None:
+    run: Run, due: Due, connection: Connection, paystack: PaystackStandIn, met: str,
+    settings: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """In all its batches and all their attempts together; what was sent is adopted later."""
+    settings.setenv("TASK_MAX_DURATION_SECONDS", "60")  # less than what is sent takes to settle
     due(ALL)
     refuse_after(connection, "invoice", 5, met)
 
@@ -55,13 +58,15 @@ def test_billing_stops_after_the_first_few(
     assert not broken.success
     assert 5 <= recorded <= 5 + AT_ONCE, "those under way do not see each other"
     assert sent <= recorded + 3 + AT_ONCE
-    assert run(*CHECK).success
+    finished = run(*CHECK)
+    assert finished.success, failure_of(finished)
     assert len(paystack.payment_requests) == count(connection, "invoice") == ALL
 
 
 def test_one_row_that_is_refused_stops_no_other(
-    run: Run, due: Due, connection: Connection, paystack: PaystackStandIn
+    run: Run, due: Due, connection: Connection, settings: pytest.MonkeyPatch
 ) -> None:
+    settings.setenv("TASK_MAX_DURATION_SECONDS", "60")
     leases = due(30)
     connection.exec_driver_sql(
         f"""ALTER TABLE invoice ADD CONSTRAINT no CHECK ("leaseId" NOT IN ('{leases[3]}'))"""
