@@ -7,7 +7,7 @@ MINUTES ?= 20
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo dev test browser bench soak clean
+.PHONY: install demo dev test hostile browser bench soak clean
 
 install: $(INSTALLED)
 
@@ -31,6 +31,10 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3
+
+# Behind a pooler and beside other servers of Debian: apt-get install pgbouncer rabbitmq-server
+hostile: install
+	$(BIN)/pytest hostile -p no:xdist
 
 # What a person does in the UI, in Debian's Chromium; each screen is left in browser/screenshots.
 browser: install

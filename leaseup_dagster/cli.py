@@ -19,6 +19,7 @@ from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import schema
 from leaseup_dagster.database.connection import check as check_database
 from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
@@ -216,7 +217,7 @@ def _schema_revision() -> str | None:
 
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
-    engine = create_engine(engine_url(_database_url()), hide_parameters=True)
+    engine = session_engine(engine_url(_database_url()), hide_parameters=True)
     try:
         return check_database(engine)
     finally:

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from leaseup_dagster.database import leaseup, schema
+from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.settings import SettingsError
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -58,7 +59,7 @@ def open_engine(database_url: str, connections: int, run_id: str = "") -> Engine
     Our own schema is migrated when it is behind, as `leaseup-dagster migrate` does.
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
-    engine = create_engine(
+    engine = session_engine(
         engine_url(database_url, run_id),
         pool_size=connections,
         max_overflow=0,
@@ -117,7 +118,6 @@ def check(engine: Engine) -> str | None:
         raise SettingsError(
             f"DATABASE_URL: the database {where} cannot be reached ({_driver_says(error)})."
             " Check that it runs, and that host, port, database, user and password are right."
-            " A pooler (PgBouncer and its like) will not do: use the database's own address."
         ) from None
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
