@@ -4,6 +4,7 @@ A test here is skipped where the server is not installed, and fails for it in CI
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -44,8 +45,9 @@ def pooler(postgres: Postgres) -> Iterator[int]:
             f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n"
             "default_pool_size = 3\nmax_client_conn = 200\nserver_round_robin = 1\n"
         )
-        # As another user: it refuses to be root.
-        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        # It refuses to be root; who made the socket may use it.
+        owner = pwd.getpwuid(os.stat(f"{socket}/.s.PGSQL.5432").st_uid).pw_name
+        user = ["-u", owner] if os.getuid() == 0 else []
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [program, *user, str(folder / "pgbouncer.ini")], stdout=log, stderr=log

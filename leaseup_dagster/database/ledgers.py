@@ -215,3 +215,20 @@ step_output = Table(
     Column("value", LargeBinary, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False),
 )
+
+RIGHTS = {
+    "alembic_version": ("SELECT",),
+    "asked_invoice": ("SELECT", "INSERT", "UPDATE"),
+    "customer_address": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "customer_refusal": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "invoice_history": ("SELECT", "INSERT"),
+    "invoice_ledger": ("SELECT", "INSERT", "UPDATE"),
+    "payment_question": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "paystack_mode": ("SELECT", "INSERT"),
+    "reminder_history": ("SELECT", "INSERT"),
+    "reminder_ledger": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "reminder_template": ("SELECT", "INSERT"),
+    "request_quota": ("SELECT", "INSERT", "UPDATE"),
+    "step_output": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+"""What a run does with each of them: the least that its user must be allowed."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from leaseup_dagster.batching import slices
-from leaseup_dagster.invoicing import ledger, planning, standing
+from leaseup_dagster.invoicing import ledger, planning, rehearsal, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
@@ -35,10 +35,13 @@ def bill(
     """
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]
-    if batch.compared.hold:
+    hold = batch.compared.hold or creation.recording.why_not(
+        creation.engine, rehearsal.invoiced(batch.as_of)
+    )
+    if hold:
         with creation.engine.connect() as connection:
             planned = standing.planned_keys(connection, batch.keys)
-        return [Outcome(key, Kind.HELD, batch.compared.hold) for key in planned]
+        return [Outcome(key, Kind.HELD, hold) for key in planned]
     with creation.engine.begin() as connection:
         planning.plan_again(connection, batch.keys, batch.as_of, tasks)
         ledger.refuse_without_customer(connection, batch.keys)

@@ -18,6 +18,8 @@ from enum import Enum
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import adoption, ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import Claim
@@ -55,7 +57,7 @@ class Kind(Enum):
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     TAKEN = "taken"  # somebody else has it
-    HELD = "held"  # not sent: Paystack could not be asked what it has
+    HELD = "held"  # not sent: Paystack could not be asked what it has, or nothing can be recorded
 
     @property
     def worth_another_try(self) -> bool:
@@ -83,6 +85,7 @@ class InvoiceCreation:
     next_in_line: threading.Semaphore = field(
         default_factory=lambda: threading.Semaphore(_NEXT_IN_LINE)
     )
+    recording: Recording = field(default_factory=Recording)
 
     def bill(self, todo: LedgerKey | Unanswered) -> Outcome:
         """One planned or unanswered month. Never raises: one bad row stops no other."""
@@ -105,6 +108,9 @@ class InvoiceCreation:
 
     def _mark_and_send(self, key: LedgerKey, mark: Callable[[Connection], Claim | None]) -> Outcome:
         with self._turn() as turn:
+            if self.recording.hold:
+                self.paystack.give_back_turn_to_create(turn)
+                return Outcome(key, Kind.HELD, self.recording.hold)
             send_before = time.monotonic() + self.send_window_seconds
             with self._commit_each() as connection:
                 claimed = mark(connection)
@@ -172,7 +178,7 @@ class InvoiceCreation:
             return Outcome(claimed.key, Kind.REFUSED, why)
 
     def _record(self, claimed: Claim, made: PaymentRequest) -> Outcome:
-        with self._commit_each() as connection:
+        with self.recording.of_one(), self._commit_each() as connection:
             recorded = ledger.record(
                 connection,
                 claimed.key,
@@ -256,9 +262,10 @@ def _why_refused(error: Refused, claimed: Claim) -> str:
 
 
 def _describe(error: Exception) -> str:
-    """Class and place, never the message: it may quote a row."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    """Class and place, never the message: it may quote a row. The database's is made anew."""
+    if isinstance(error, DBAPIError):
+        return complaints.in_words(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "leaseup_dagster" in frame.filename]
     place = f" at {ours[-1].name}, line {ours[-1].lineno}" if ours else ""
-    return f"{type(cause).__name__}{place}"
+    return f"{type(error).__name__}{place}"

@@ -140,8 +140,7 @@ def line_items(cents: str) -> str:
     )
 
 
-_RECORD = text(
-    f"""
+_RECORDING = """
     WITH done AS (
         UPDATE leaseup_dagster.invoice_ledger AS ledger
         SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
@@ -154,18 +153,25 @@ _RECORD = text(
     INSERT INTO invoice (
         id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
         "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
-        "offlineReference", "updatedAt")
+        "offlineReference", "updatedAt"{column}
     -- What was deleted meanwhile must not keep the invoice from being recorded.
     SELECT invoice_id, (SELECT id FROM lease WHERE lease.id = done.lease_id),
            tenant_id, landlord_id, description, amount_cents / 100.0,
            'RENT', CAST(:status AS "InvoiceStatus"), request_code,
            'https://paystack.shop/pay/' || request_code, due_date,
-           {line_items("amount_cents")},
+           {items},
            (SELECT id FROM recurring_billable WHERE recurring_billable.id
-               = done.recurring_billable_id), :offline_reference, timezone('UTC', now())
+               = done.recurring_billable_id), :offline_reference, timezone('UTC', now()){value}
     FROM done
     RETURNING id
-    """
+"""
+_ITEMS = line_items("amount_cents")
+_RECORD = text(_RECORDING.format(items=_ITEMS, column=")", value=""))
+# With a number of its own: a sequence does not go back with what is rolled back.
+_REHEARSE = text(
+    _RECORDING.format(
+        items=_ITEMS, column=', "invoiceNumber") OVERRIDING SYSTEM VALUE', value=", :number"
+    )
 )
 
 
@@ -181,14 +187,16 @@ def record(
     made_at: datetime | None = None,
     adopted: bool = False,
     status: str = "PENDING",
+    number: int | None = None,
 ) -> bool:
     """The invoice row and the ledger's `invoiced`, in one statement.
 
-    `made_at` is told by Paystack's answer to the request, not by what was found later.
+    `number` is for a rehearsal, which must use up none of LeaseUp's. `made_at` is told by
+    Paystack's answer to the request, not by what was found later.
     False if the row was not `requesting` under this reference any more: nothing was written.
     """
     written = connection.execute(
-        _RECORD,
+        _RECORD if number is None else _REHEARSE,
         {
             "lease_id": key.lease_id,
             "due_date": key.due_date,
@@ -200,6 +208,7 @@ def record(
             "made_at": made_at,
             "adopted": adopted,
             "status": status,
+            **({} if number is None else {"number": number}),
         },
     ).scalar()
     return written is not None

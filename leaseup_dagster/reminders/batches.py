@@ -9,7 +9,7 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from leaseup_dagster.batching import slices
-from leaseup_dagster.reminders import ledger, overdue, standing
+from leaseup_dagster.reminders import ledger, overdue, rehearsal, standing
 from leaseup_dagster.reminders.cadence import Cadence, due_step, is_finished
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.fuse import IN_A_ROW, Fuse
@@ -150,7 +150,8 @@ def _why_not_now(
         return Kind.HELD, fuse.blown
     if delivery.is_quiet() and not batch.ignore_quiet_hours:
         return Kind.QUIET_HOURS, ""
-    return None
+    hold = delivery.recording.why_not(delivery.engine, rehearsal.texted(batch.as_of))
+    return (Kind.HELD, hold) if hold else None
 
 
 def _unpaid(

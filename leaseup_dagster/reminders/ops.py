@@ -9,8 +9,18 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.invoicing import payments
-from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
+from leaseup_dagster.invoicing import rehearsal as recording_of
+from leaseup_dagster.reminders import (
+    batches,
+    communications,
+    look_up,
+    overdue,
+    preview,
+    rehearsal,
+    report,
+)
 from leaseup_dagster.reminders.brake import too_many
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -53,6 +63,7 @@ def mark_overdue_invoices(
 ) -> ReminderDay:
     as_of = config.day_to_act_on()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
+    require(delivery.engine, recording_of.paid(as_of), rehearsal.texted(as_of))
     with delivery.engine.begin() as connection:
         paid = payments.mark_paid_in_part_by_mistake(connection)
         marked = overdue.mark_overdue(connection, as_of)

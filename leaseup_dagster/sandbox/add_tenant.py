@@ -11,8 +11,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from leaseup_dagster.as_of import resolve_as_of
-from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.session import session_engine
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.money import cents_from_rands, format_rands
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, number_from
 
