@@ -90,7 +90,8 @@ def test_texts_stop_after_the_first_few(
 
     assert not run("send_late_payment_reminders", {"mark_overdue_invoices": day}).success
 
-    assert 3 <= len(texting.messages) <= 6
+    # Three that fail, and what the other five of six workers had begun when the third did.
+    assert 3 <= len(texting.messages) <= 3 + 5
     assert count(connection, "leaseup_dagster.reminder_ledger") == len(texting.messages)
 
 
