@@ -11,11 +11,16 @@ INSTALLED := .venv/.installed
 
 install: $(INSTALLED)
 
+# Another PYTHON than the one that is installed: .venv is made anew.
+ifneq ($(shell $(PYTHON) -c 'import sys; print(sys.version_info[:2])' 2>&1),$(shell cat $(INSTALLED) 2>/dev/null))
+.PHONY: $(INSTALLED)
+endif
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv: once, some minutes …"
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	$(BIN)/python -c 'import sys; print(sys.version_info[:2])' > $@
 
 # The real jobs against stand-ins on this machine, printed and checked; cleans up after itself.
 demo: install

@@ -61,3 +61,13 @@ def pooler(postgres: Postgres) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture
+def through(pooler: int, database_url: str) -> str:
+    """This test's database by the address that LeaseUp's `.env` would have."""
+    name = make_url(database_url).database
+    return (
+        f"postgresql://postgres@127.0.0.1:{pooler}/{name}"
+        "?pgbouncer=true&connection_limit=5&sslmode=disable"
+    )

@@ -1,21 +1,11 @@
 """Through PgBouncer in transaction mode, told nothing but the URL."""
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.schema import HEAD, current_revision, migrate
 from leaseup_dagster.sandbox.postgres import Postgres
-
-
-@pytest.fixture
-def through(pooler: int, database_url: str) -> str:
-    """The address as LeaseUp's `.env` would have it."""
-    name = make_url(database_url).database
-    return (
-        f"postgresql://postgres@127.0.0.1:{pooler}/{name}"
-        "?pgbouncer=true&connection_limit=5&sslmode=disable"
-    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from leaseup_dagster.database import complaints, grants, leaseup, schema
 from leaseup_dagster.database.session import session_engine
-from leaseup_dagster.database.url import engine_url
+from leaseup_dagster.database.url import connection_limit, engine_url
 from leaseup_dagster.settings import SettingsError
 
 # A host that vanished is noticed within a minute: nobody waits for it until the kernel gives up.
@@ -18,17 +18,21 @@ _PATIENCE = {
     "tcp_user_timeout": 60_000,
 }  # fmt: skip
 
+# A plan in shards holds one for each, and asks for nothing else meanwhile.
+_FEWEST = 2
+
 
 def open_engine(database_url: str, connections: int, run_id: str = "") -> Engine:
-    """An engine on a database that was checked, with up to `connections` connections,
-    which work for the run `run_id`.
+    """An engine on a database that was checked, with up to `connections` connections, or what
+    the URL's `connection_limit` allows; they work for the run `run_id`.
 
     Our own schema is migrated when it is behind, as `leaseup-dagster migrate` does.
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
+    allowed = connection_limit(database_url) or connections
     engine = session_engine(
         engine_url(database_url, run_id),
-        pool_size=connections,
+        pool_size=min(connections, max(allowed, _FEWEST)),
         max_overflow=0,
         # An error's message ends up in Dagster's event log; a row's values must not.
         hide_parameters=True,
