@@ -76,3 +76,11 @@ def spoil(through: str) -> None:
     for client in clients:
         client.commit()
         client.close()
+
+
+def test_dagsters_own_storage_is_refused(through: str) -> None:
+    """Its UI and its runs ask for a time limit at the start of a session: docs/operations.md."""
+    import psycopg2
+
+    with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
+        psycopg2.connect(through.partition("?")[0], options="-c statement_timeout=30000")

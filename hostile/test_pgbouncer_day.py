@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from leaseup_dagster.as_of import today
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.twilio import TwilioStandIn
 from tests.invoicing.conftest import customer, due_lease  # noqa: F401
+from tests.reconciliation.conftest import today
 from tests.reminders.conftest import day, late, texting, twilio  # noqa: F401
 
 LEASES, LATE = 40, 5
@@ -36,8 +36,9 @@ def test_a_morning_a_night_and_nine_o_clock(
         texting.setenv("DATABASE_URL", through.replace("limit=5", f"limit={limit}"))
     due = [due_lease() for _ in range(LEASES)]
     landlord = a_landlord(connection)
-    a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=a_unit(connection, landlord),
-            tenants=[a_tenant(connection, landlord, email="new@example.com")])  # fmt: skip
+    newcomer = a_tenant(connection, landlord, email="new@example.com")
+    home = a_unit(connection, landlord)
+    a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=home, tenants=[newcomer])
     for _ in range(LATE):
         late()
 
