@@ -12,13 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dotenv import dotenv_values
-from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.grants import least
+from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
@@ -58,7 +58,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def grants(arguments: argparse.Namespace) -> int:
     """Print as SQL the least that the user of DATABASE_URL, or another role, must be allowed."""
-    engine = create_engine(engine_url(database_url()), hide_parameters=True)
+    engine = session_engine(engine_url(database_url()), hide_parameters=True)
     try:
         with engine.connect() as connection:
             found = least(connection, arguments.role, only_lacking=arguments.lacking)

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from leaseup_dagster.database import complaints, grants, leaseup, schema
-from leaseup_dagster.database.url import engine_url
+from leaseup_dagster.database.session import session_engine
+from leaseup_dagster.database.url import connection_limit, engine_url
 from leaseup_dagster.settings import SettingsError
 
 # A host that vanished is noticed within a minute: nobody waits for it until the kernel gives up.
@@ -17,17 +18,21 @@ _PATIENCE = {
     "tcp_user_timeout": 60_000,
 }  # fmt: skip
 
+# A plan in shards holds one for each, and asks for nothing else meanwhile.
+_FEWEST = 2
+
 
 def open_engine(database_url: str, connections: int, run_id: str = "") -> Engine:
-    """An engine on a database that was checked, with up to `connections` connections,
-    which work for the run `run_id`.
+    """An engine on a database that was checked, with up to `connections` connections, or what
+    the URL's `connection_limit` allows; they work for the run `run_id`.
 
     Our own schema is migrated when it is behind, as `leaseup-dagster migrate` does.
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
-    engine = create_engine(
+    allowed = connection_limit(database_url) or connections
+    engine = session_engine(
         engine_url(database_url, run_id),
-        pool_size=connections,
+        pool_size=min(connections, max(allowed, _FEWEST)),
         max_overflow=0,
         # An error's message ends up in Dagster's event log; a row's values must not.
         hide_parameters=True,
@@ -94,7 +99,6 @@ def check(engine: Engine) -> str | None:
         raise SettingsError(
             f"DATABASE_URL: the database {where} cannot be reached ({_driver_says(error)})."
             " Check that it runs, and that host, port, database, user and password are right."
-            " A pooler (PgBouncer and its like) will not do: use the database's own address."
         ) from None
 
 

@@ -17,7 +17,7 @@ STATEMENT_TIMEOUT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
 
 _NOT_OURS = {
-    # Their pools and caches: a run opens what TASK_BATCH_SIZE says.
+    # Their pools and caches; of connection_limit see below.
     "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size",
     "max_connection_lifetime", "max_idle_connection_lifetime", "single_use_connections",
     "max", "min", "idleTimeoutMillis", "connectionTimeoutMillis", "keepAlive",
@@ -66,6 +66,12 @@ def search_path(database_url: str) -> str | None:
     """The schema that `?schema=` names, quoted, as a search path; None without it."""
     schema = _single(_parsed(database_url)).get("schema")
     return '"' + schema.replace('"', '""') + '"' if schema else None
+
+
+def connection_limit(database_url: str) -> int | None:
+    """How many connections at once Prisma's `?connection_limit=` allows; None without it."""
+    given = _single(_parsed(database_url)).get("connection_limit", "")
+    return int(given) if given.isdigit() and int(given) else None
 
 
 def unknown_parameters(database_url: str) -> list[str]:

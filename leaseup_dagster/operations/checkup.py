@@ -16,6 +16,7 @@ from leaseup_dagster.customers import rehearsal as of_customers
 from leaseup_dagster.database import complaints, schema
 from leaseup_dagster.database.connection import check as check_database
 from leaseup_dagster.database.rehearsal import rehearse
+from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url, unknown_parameters
 from leaseup_dagster.invoicing import rehearsal as of_invoices
 from leaseup_dagster.operations.channels import channels
@@ -94,7 +95,7 @@ def schema_revision() -> str | None:
 
     Raises SettingsError when the database cannot be reached or is not LeaseUp's.
     """
-    engine = create_engine(engine_url(database_url()), hide_parameters=True)
+    engine = session_engine(engine_url(database_url()), hide_parameters=True)
     try:
         return check_database(engine)
     finally:
@@ -107,7 +108,7 @@ def database_url() -> str:
 
 def _database() -> str:
     url = database_url()
-    engine = create_engine(engine_url(url), hide_parameters=True)
+    engine = session_engine(engine_url(url), hide_parameters=True)
     try:
         revision = check_database(engine)
         said = [_state_of(revision)]

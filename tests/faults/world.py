@@ -50,12 +50,13 @@ _PASS = (
 class World:
     """`connection` goes around the wire: what it says and sees is not disturbed."""
 
-    def __init__(self, postgres: Postgres, name: str, template: str) -> None:
+    def __init__(
+        self, postgres: Postgres, name: str, template: str, pooler: int | None = None
+    ) -> None:
         postgres.create_database(name, template=template)
         self.postgres, self.name = postgres, name
         url = engine_url(postgres.url(name))
-        folder = Path(str(url.query["host"]))
-        self.wire = Wire(folder)
+        self.wire = Wire(pooler or Path(str(url.query["host"])))
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
         self.connection: Connection = self._direct.connect()
         tables = self.connection.execute(_TABLES).scalars()
