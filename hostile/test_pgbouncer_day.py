@@ -56,7 +56,7 @@ def test_a_morning_a_night_and_nine_o_clock(
     assert {key.lease_id: billed[key.lease_id] for key in due} == {k.lease_id: 1 for k in due}
     assert len(twilio.messages) == LATE
     states = text("SELECT state, count(*) FROM leaseup_dagster.invoice_ledger GROUP BY 1")
-    assert dict(connection.execute(states).tuples().all()) == {"invoiced": LEASES + 1}
+    assert {state: n for state, n in connection.execute(states)} == {"invoiced": LEASES + 1 + LATE}
     for ledger in LEDGERS:
         told = text(f"SELECT DISTINCT run_id FROM leaseup_dagster.{ledger}")
         ids = set(connection.execute(told).scalars())

@@ -53,7 +53,8 @@ def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
         if kind == "due":
             due[invoice_id] = [row.tenant_id for row in tenants]
     people = _by_person(due)
-    taken = bisect_right(list(accumulate(map(len, people))), MAX_PER_RUN)
+    # One person's are never cut in two, and the first are never left for ever.
+    taken = max(1, bisect_right(list(accumulate(map(len, people))), MAX_PER_RUN))
     return LateInvoices(
         as_of,
         late,
