@@ -12,7 +12,8 @@ from leaseup_dagster.invoicing import planning
 from leaseup_dagster.invoicing.due_dates import due_date
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
 from leaseup_dagster.invoicing.missed import MissedMonths, missed_months
-from leaseup_dagster.sandbox.builders import an_invoice
+from leaseup_dagster.sandbox.builders import a_landlord, a_tenant, a_unit, an_invoice
+from leaseup_dagster.sandbox.landlord import make_lease_with_past
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import TaskSettings
 from tests.invoicing.test_jobs import failure_of
@@ -231,3 +232,29 @@ def test_the_first_month_of_a_lease_entered_some_days_after_it_began_was_missed(
     ]
     assert found.missed.count == 2  # and January of the lease that was there before
     assert found.bill_from == date(2027, 1, 1)
+
+
+def test_months_that_leaseup_has_as_paid_before_the_lease_was_entered_are_not_billed(
+    run: Run, old_lease: Lease, missed, connection: Connection, customer: str
+) -> None:
+    """*Past invoices are paid*: each is dated at the end of the month that it is for."""
+    old_lease()
+    check_on(run, BEGAN)
+    began(connection)
+    landlord = a_landlord(connection)
+    lease = make_lease_with_past(
+        connection, today=date(2027, 3, 5), start=date(2027, 2, 5), landlord=landlord,
+        tenant=a_tenant(connection, landlord, paystackCustomerId=customer),
+        unit=a_unit(connection, landlord),
+    )  # fmt: skip
+    entered = """UPDATE lease SET "createdAt" = '2027-03-05' WHERE id = :id"""
+    connection.execute(text(entered), {"id": lease})
+
+    found = missed(date(2027, 3, 6))
+    check_on(run, date(2027, 3, 6), bill_from="2027-01-01")
+
+    assert not [one for one in found.missed.ids if lease in one]
+    due = text('SELECT "dueDate" FROM invoice WHERE "leaseId" = :id ORDER BY 1')
+    assert list(connection.execute(due, {"id": lease}).scalars()) == [
+        date(2027, 3, 5), date(2027, 4, 5),
+    ]  # fmt: skip

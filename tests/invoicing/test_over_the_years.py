@@ -76,6 +76,21 @@ def test_a_renewal_is_held_back_and_names_the_lease_that_is_billed(
     assert why(plan(), new) == ("billed_under_another_lease", billed.lease_id)
 
 
+@pytest.mark.parametrize(
+    "what", ["DELETE FROM invoice", """UPDATE invoice SET "dueDate" = NULL, "createdAt" = now()"""]
+)
+def test_a_renewal_is_held_while_the_old_leases_request_may_still_be_paid(
+    billed: LedgerKey, plan: Plan, connection: Connection, what: str
+) -> None:
+    """Its invoice was deleted, which archives nothing at Paystack; or nobody knows its month."""
+    change(connection, billed, "status = 'ENDED'")
+    connection.execute(text(what))
+
+    new = renewed(connection, billed)
+
+    assert why(plan(), new) == ("billed_under_another_lease", billed.lease_id)
+
+
 def test_of_two_leases_for_one_tenant_and_unit_that_are_both_due_neither_is_billed_in_silence(
     due_lease: Lease, plan: Plan, connection: Connection
 ) -> None:
