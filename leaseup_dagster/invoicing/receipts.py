@@ -64,8 +64,8 @@ class Doubt(str, Enum):
     )
     CANCELLED = (
         "paid although cancelled",
-        "it is cancelled in LeaseUp, and Paystack received money for it: give it back, or reopen"
-        " the invoice",
+        "it is cancelled in LeaseUp, or in another status in which nothing is to be paid, and"
+        " Paystack received money for it: give it back, or reopen the invoice",
     )
     STILL_PAYABLE = (
         "settled and still payable",
@@ -183,7 +183,7 @@ def _doubt(request: PaymentRequest, status: str, due_cents: int | None, sums: Su
         return Doubt.RECORDED_TWICE
     if not sums.received:
         return None
-    if status == "CANCELLED":
+    if status not in (*OPEN, "PAID"):
         return Doubt.CANCELLED
     if due_cents is not None and sums.otherwise + sums.received > due_cents:
         covered = sums.otherwise >= due_cents and sums.recorded < sums.received
