@@ -111,6 +111,8 @@ class Repairs:
         if settled.question:
             kind = Kind.WAITING if settled.told else Kind.UNDECIDED
             done.append(_finding(kind, found, request, _in_doubt(invoice_id, settled.question)))
+        if settled.paid and not (request.has_payments or request.archived):
+            self._close(invoice_id, found, done)
 
     def _close(self, invoice_id: str, found: Difference, done: list[Finding]) -> None:
         """No request stays payable whose invoice was paid otherwise, unless money is on it."""
