@@ -97,22 +97,50 @@ def claim(connection: Connection, key: LedgerKey) -> Claim | None:
         .where(_is(key), ledger.c.state == "planned")
         .with_for_update(skip_locked=True)
     )
-    return _mark(connection, tuple_(ledger.c.lease_id, ledger.c.due_date).in_(free))
+    row = connection.execute(
+        update(ledger)
+        .where(
+            tuple_(ledger.c.lease_id, ledger.c.due_date).in_(free),
+            tenant.c.id == ledger.c.tenant_id,
+            customer_code.is_not(None),
+        )
+        .values(
+            state="requesting",
+            attempts=ledger.c.attempts + 1,
+            attempted_at=func.clock_timestamp(),
+            customer_code=customer_code,
+            updated_at=func.now(),
+        )
+        .returning(ledger)
+    ).first()
+    if row is None:
+        return None
+    return Claim(
+        key=LedgerKey(row.due_date, row.lease_id),
+        reference=row.reference,
+        customer_code=row.customer_code,
+        tenant_id=row.tenant_id,
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        description=row.description,
+        split_code=row.split_code,
+        attempted_at=row.attempted_at,
+    )
 
 
-def claim_again(connection: Connection, attempt: Unanswered) -> Claim | None:
-    """Mark a settled row afresh, unless another worker has since."""
-    return _mark(connection, _still(attempt))
+_NEVER_ARRIVED = "Not found at Paystack when it had settled: the request never arrived"
 
 
-def give_up(connection: Connection, attempt: Unanswered) -> bool:
-    """Refuse a settled row that is not at Paystack, and whose tenant has no customer to send it to
-    any more; whether it was one."""
-    with_customer = select(tenant.c.id).where(
-        tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None)
+def plan_again(connection: Connection, attempt: Unanswered) -> bool:
+    """Back to planned: it has settled and is not at Paystack. Today's rules decide whether it is
+    sent again. False: another worker has it."""
+    again = update(ledger).where(
+        _is(attempt.key),
+        ledger.c.state == "requesting",
+        ledger.c.attempted_at == attempt.attempted_at,
     )
     done = connection.execute(
-        update(ledger).where(_still(attempt), ~with_customer.exists()).values(_NO_CUSTOMER)
+        again.values(state="planned", error=_NEVER_ARRIVED, updated_at=func.now())
     )
     return done.rowcount > 0
 
@@ -232,43 +260,6 @@ def point_at_invoice(
         )
     )
     return updated.rowcount == 1
-
-
-def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
-    row = connection.execute(
-        update(ledger)
-        .where(chosen, tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None))
-        .values(
-            state="requesting",
-            attempts=ledger.c.attempts + 1,
-            attempted_at=func.clock_timestamp(),
-            customer_code=customer_code,
-            updated_at=func.now(),
-        )
-        .returning(ledger)
-    ).first()
-    if row is None:
-        return None
-    return Claim(
-        key=LedgerKey(row.due_date, row.lease_id),
-        reference=row.reference,
-        customer_code=row.customer_code,
-        tenant_id=row.tenant_id,
-        amount_cents=row.amount_cents,
-        currency=row.currency,
-        description=row.description,
-        split_code=row.split_code,
-        attempted_at=row.attempted_at,
-    )
-
-
-def _still(attempt: Unanswered) -> ColumnElement[bool]:
-    """The row as it was found: without an answer, and claimed by nobody since."""
-    return and_(
-        _is(attempt.key),
-        ledger.c.state == "requesting",
-        ledger.c.attempted_at == attempt.attempted_at,
-    )
 
 
 def _while_claimed(claimed: Claim) -> Any:
