@@ -40,7 +40,8 @@ test: install
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3
 
-# Behind a pooler and beside other servers of Debian: apt-get install pgbouncer rabbitmq-server
+# Behind a pooler, beside Debian's servers, and while they fail, as root or as a user:
+# apt-get install postgresql pgbouncer rabbitmq-server
 hostile: install
 	$(BIN)/pytest hostile -p no:xdist
 

@@ -1,35 +1,16 @@
-"""A PostgreSQL that speaks TLS, with an authority of its own: what each way of writing it does.
-
-Needs Debian's `postgresql` and `openssl`: apt-get install postgresql.
-"""
+"""A PostgreSQL that speaks TLS, with an authority of its own: what each way of writing it does."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from hostile.conftest import needed
+from hostile.debian import a_folder, a_server, ran
 from leaseup_dagster.database.url import engine_url
-from tests.deploy.deployment import a_free_port
-
-SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-pytestmark = pytest.mark.skipif(
-    not SERVERS or not shutil.which("openssl"), reason="needs Debian's postgresql, and openssl"
-)
-
-
-def ran(*command: object, as_postgres: bool = False) -> None:
-    # The server refuses to be root's.
-    who = ["runuser", "-u", "postgres", "--"] if as_postgres and os.getuid() == 0 else []
-    done = subprocess.run(
-        [*who, *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def certificates(folder: Path, name: str) -> None:
@@ -46,25 +27,15 @@ def certificates(folder: Path, name: str) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, Path]]:
     """Its address, by name and by a TLS connection only, and the folder with the authority."""
-    port, programs = a_free_port(), SERVERS[-1].parent
-    with TemporaryDirectory(prefix="leaseup-tls-") as name:
-        folder, data = Path(name), Path(name) / "data"
+    needed("openssl", "openssl")
+    with a_folder() as folder:
         certificates(folder, "localhost")
         if os.getuid() == 0:
             ran("chown", "-R", "postgres", folder)
         folder.chmod(0o755)
-        ran(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", as_postgres=True)
-        (data / "pg_hba.conf").write_text("hostssl all all all trust\n")
-        options = (
-            f"-p {port} -k {folder} -c listen_addresses=localhost -c ssl=on"
-            f" -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key"
-        )
-        control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
-        ran(*control, "-o", options, "start", as_postgres=True)
-        try:
-            yield f"postgresql://postgres@localhost:{port}/postgres", folder
-        finally:
-            ran(*control, "-m", "immediate", "stop", as_postgres=True)
+        tls = f"-c ssl=on -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key"
+        with a_server(tls, within=folder, who_may="hostssl all all all trust\n") as server:
+            yield f"postgresql://postgres@localhost:{server.port}/postgres", folder
 
 
 def is_encrypted(url: str) -> bool:
