@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, update
+from sqlalchemy import Connection, Engine, Text, cast, func, insert, select, update
 
 from leaseup_dagster.database.leaseup import invoice, transaction, utc_now
 from leaseup_dagster.invoicing import amounts, questions, receipts
@@ -119,8 +119,8 @@ def mark_paid_in_part_by_mistake(connection: Connection) -> int:
     return int(marked.rowcount)
 
 
-def _locked(connection: Connection, invoice_id: str) -> Row[Any, Any] | None:
-    """The invoice's status and amount in cents. Its row is locked against a payment too: the
+def _locked(connection: Connection, invoice_id: str) -> Any:
+    """The invoice's status and amount in cents; None if it is gone. Its row is locked against a payment too: the
     webhook's insert waits for us, and we for it."""
     return connection.execute(
         select(invoice.c.status, amounts.in_cents(invoice.c.dueAmount).label("cents"))
