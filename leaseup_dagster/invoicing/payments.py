@@ -120,8 +120,8 @@ def mark_paid_in_part_by_mistake(connection: Connection) -> int:
 
 
 def _locked(connection: Connection, invoice_id: str) -> Any:
-    """The invoice's status and amount in cents; None if it is gone. Its row is locked against a payment too: the
-    webhook's insert waits for us, and we for it."""
+    """The invoice's status and amount in cents; None if it is gone. Its row is locked against a
+    payment too: the webhook's insert waits for us, and we for it."""
     return connection.execute(
         select(invoice.c.status, amounts.in_cents(invoice.c.dueAmount).label("cents"))
         .where(invoice.c.id == invoice_id)
