@@ -215,3 +215,27 @@ step_output = Table(
     Column("value", LargeBinary, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False),
 )
+
+landlord_email = Table(
+    "landlord_email",
+    metadata,
+    Column("landlord_id", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    # sending (committed before the message leaves), sent, unknown; deferred and refused were not
+    # taken, and may be sent again.
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempted_at", DateTime(timezone=True), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("why", Text),
+)
+
+landlord_event = Table(
+    "landlord_event",
+    metadata,
+    Column("landlord_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    # In the e-mail of this day; none: it was there before the first one, or nobody was served.
+    Column("day", Date),
+)
