@@ -7,13 +7,21 @@ MINUTES ?= 20
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo dev test browser bench soak clean
+.PHONY: install demo dev test hostile browser bench soak clean
 
 install: $(INSTALLED)
 
+# Another PYTHON is asked for than the one that is installed: .venv is made anew.
+VERSION := -c 'import sys; print(sys.version_info[:2])'
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) $(VERSION) 2>&1),$(shell $(BIN)/python $(VERSION) 2>&1))
+.PHONY: $(INSTALLED)
+endif
+endif
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv: once, some minutes …"
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
@@ -31,6 +39,11 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3
+
+# Behind a pooler, beside Debian's servers, and while they fail, as root or as a user:
+# apt-get install postgresql pgbouncer rabbitmq-server
+hostile: install
+	$(BIN)/pytest hostile -p no:xdist
 
 # What a person does in the UI, in Debian's Chromium; each screen is left in browser/screenshots.
 browser: install

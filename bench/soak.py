@@ -23,8 +23,8 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import migrate
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
 from tests.conftest import one_authority
 from tests.faults.explore import Tally, explore

@@ -1,5 +1,6 @@
 """What a run has in hand, cut into its steps, and how far it is. Pure."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,12 +45,23 @@ def _duration(seconds: float) -> str:
 
 def slices(items: Sequence[Item], size: int) -> list[tuple[Place, tuple[Item, ...]]]:
     """Slices of `size`, or of a multiple of it where there would be more than `MAX_STEPS`."""
-    step = size * max(1, math.ceil(len(items) / (size * MAX_STEPS)))
-    starts = range(0, len(items), step)
+    return slices_of_groups([(item,) for item in items], size)
+
+
+def slices_of_groups(
+    groups: Sequence[Sequence[Item]], size: int
+) -> list[tuple[Place, tuple[Item, ...]]]:
+    """The same, of items that belong together: what is in one group is in one slice, which may
+    get longer by it."""
+    total = sum(map(len, groups))
+    step = size * max(1, math.ceil(total / (size * MAX_STEPS)))
+    parts: list[list[Item]] = []
+    for group in groups:
+        if not parts or len(parts[-1]) >= step:
+            parts.append([])
+        parts[-1] += group
+    before = itertools.accumulate(map(len, parts), initial=0)
     return [
-        (
-            Place(number, len(starts), before=first, total=len(items)),
-            tuple(items[first : first + step]),
-        )
-        for number, first in enumerate(starts, start=1)
+        (Place(number, len(parts), before=first, total=total), tuple(part))
+        for number, (first, part) in enumerate(zip(before, parts, strict=False), start=1)
     ]

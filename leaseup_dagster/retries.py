@@ -4,8 +4,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import Backoff, Jitter, RetryPolicy
+from dagster import Backoff, Failure, Jitter, RetryPolicy
 from dagster._core.errors import DagsterExecutionInterruptedError
+
+from leaseup_dagster.settings import SettingsError
 
 MAX_WAIT_SECONDS = 10.0
 
@@ -40,7 +42,8 @@ class StoppableRetryPolicy(RetryPolicy):
 
     A plain RetryPolicy takes Terminate for a failure of the step, tries it again and goes on
     with the other steps. Dagster asks the policy for the delay from inside its except clause;
-    letting the interrupt out there ends the run as if there were no policy. This rests on
+    letting the interrupt out there ends the run as if there were no policy. A setting that is wrong
+    ends it the same way, with its message in front. This rests on
     Dagster's internals: `tests/test_stopping.py` holds it, beside the `<1.14` pin.
     """
 
@@ -48,6 +51,8 @@ class StoppableRetryPolicy(RetryPolicy):
         error = sys.exc_info()[1]
         if isinstance(error, DagsterExecutionInterruptedError | KeyboardInterrupt):
             raise error
+        if isinstance(error, SettingsError):  # as wrong the next time; its sentence comes first
+            raise Failure(str(error), allow_retries=False) from error
         return min(_longest_wait, max(0.0, float(super().calculate_delay(attempt_num))))
 
 

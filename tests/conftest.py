@@ -15,8 +15,9 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.schema import migrate
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
@@ -173,7 +174,7 @@ def start(settings: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 class Gate:
-    """Holds up every statement that fires its trigger, until it is opened."""
+    """Holds up every statement that fires its trigger, until it is opened; no rehearsal."""
 
     def __init__(self, connection: Connection, number: int) -> None:
         self._connection, self._number = connection, number
@@ -199,8 +200,13 @@ def gate(engine: Engine) -> Iterator[Callable[..., Gate]]:
         def build(table: str, event: str, when: str = "true") -> Gate:
             connection.exec_driver_sql(
                 f"""
-                CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
-                    'BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NEW; END';
+                CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+                    BEGIN
+                        IF current_setting('leaseup.rehearsal', true) IS DISTINCT FROM 'on' THEN
+                            PERFORM pg_advisory_xact_lock_shared({GATE});
+                        END IF;
+                        RETURN NEW;
+                    END $$;
                 CREATE TRIGGER hold BEFORE {event} ON {table}
                     FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION hold();
                 """

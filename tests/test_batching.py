@@ -2,7 +2,7 @@
 
 import pytest
 
-from leaseup_dagster.batching import MAX_STEPS, Place, slices
+from leaseup_dagster.batching import MAX_STEPS, Place, slices, slices_of_groups
 
 
 @pytest.mark.parametrize(("items", "size"), [(1, 10), (10, 10), (25, 10), (20_000, 10), (7, 100)])
@@ -13,6 +13,19 @@ def test_everything_is_in_one_batch_and_in_its_place(items: int, size: int) -> N
     assert len(cut) <= MAX_STEPS
     assert [place.before for place, _ in cut] == [part[0] for _, part in cut]
     assert {(place.of, place.total) for place, _ in cut} == {(len(cut), items)}
+
+
+@pytest.mark.parametrize("sizes", [[24, 1], [1, 1, 1, 24], [1] * 30, [9, 9, 9], [3] * 500])
+def test_what_belongs_together_is_in_one_batch(sizes: list[int]) -> None:
+    groups = [[(group, item) for item in range(size)] for group, size in enumerate(sizes)]
+
+    cut = slices_of_groups(groups, 10)
+
+    assert [item for _, part in cut for item in part] == [item for one in groups for item in one]
+    assert len(cut) <= MAX_STEPS
+    assert all(place.before == sum(len(p) for _, p in cut[:n]) for n, (place, _) in enumerate(cut))
+    of_group = [{group for group, _ in part} for _, part in cut]
+    assert sum(map(len, of_group)) == len(sizes)
 
 
 def test_nothing_is_no_batch() -> None:

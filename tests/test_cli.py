@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import create_engine
 
 from leaseup_dagster import cli
-from leaseup_dagster.database.connection import engine_url
 from leaseup_dagster.database.schema import HEAD, current_revision
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import (
@@ -172,9 +172,9 @@ def test_check_says_that_all_is_well(
 ) -> None:
     assert command("check", "--ask-paystack") == 0
 
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert len(lines) == 9
+    assert (len(lines), last) == (9, "all 9 right")
 
 
 def test_check_names_everything_that_is_wrong(
@@ -189,8 +189,9 @@ def test_check_names_everything_that_is_wrong(
 
     assert command("check") == 1
 
-    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong")]
-    assert len(wrong) == 4
+    lines = capsys.readouterr().out.splitlines()
+    wrong = [line for line in lines if line.startswith("wrong")]
+    assert (len(wrong), lines[-1]) == (4, "4 of 8 wrong")
     assert "DAGSTER_POSTGRES_URL: must be written postgresql+psycopg2://" in wrong[0]
     assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[1]
     assert "TASK_BATCH_SIZE" in wrong[2]

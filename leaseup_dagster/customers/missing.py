@@ -23,12 +23,13 @@ from sqlalchemy import (
     select,
     text,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from leaseup_dagster.customers.waves import TenantTable, Waiting
-from leaseup_dagster.database.leaseup import customer_code, tenant, utc_now
+from leaseup_dagster.database.leaseup import customer_code, tenant, tenant_lease, utc_now
 from leaseup_dagster.database.ledgers import customer_refusal as refusal
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 
@@ -116,8 +117,13 @@ def tenant_table(connection: Connection) -> TenantTable:
 
 
 def tenants_of_planned_invoices(connection: Connection) -> list[str]:
-    """Ids of the tenants without a customer whom the ledger is about to bill."""
-    planned = select(ledger.c.tenant_id).where(ledger.c.state == "planned")
+    """Ids of the tenants without a customer whom the ledger is about to bill: also those who came
+    after a request without an answer, which goes to them if it never arrived."""
+    unanswered = select(ledger.c.lease_id).where(ledger.c.state == "requesting")
+    planned = union_all(
+        select(ledger.c.tenant_id).where(ledger.c.state == "planned"),
+        select(tenant_lease.c.tenantId).where(tenant_lease.c.leaseId.in_(unanswered)),
+    )
     return list(
         connection.execute(
             select(tenant.c.id)

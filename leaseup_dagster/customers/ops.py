@@ -160,15 +160,12 @@ def _report(
 ) -> CustomerReport:
     """Raises, to be tried again, while a retry may help and is left."""
     kinds = Counter(outcome.kind for outcome in outcomes)
-    lines = [
-        f"No Paystack customer ID found for tenant: tenant_id={o.tenant_id}: {o.why}"
-        for o in outcomes
-        if o.why
-    ]
+    lines = [report.line(outcome) for outcome in outcomes if outcome.why]
     if lines:  # one event for all: each costs Dagster's storage as much as a request
         context.log.warning("\n".join(lines))
-    if kinds[Kind.FAILED] and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"To be tried again: {kinds[Kind.FAILED]} of {len(outcomes)} tenants")
+    again = kinds[Kind.FAILED] + kinds[Kind.BROKEN]
+    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(f"To be tried again: {again} of {len(outcomes)} tenants")
     with engine.connect() as connection:
         done = CustomerReport.of(missing.standings(connection, tenant_ids), outcomes)
     context.add_output_metadata(done.counts())

@@ -6,14 +6,18 @@ harmless: after a crash it is simply asked again.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
-from leaseup_dagster.customers import missing, outdated
+from leaseup_dagster.customers import missing, outdated, rehearsal
 from leaseup_dagster.customers.addresses import what_is_wrong
 from leaseup_dagster.customers.missing import Applicant
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
+from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, NotFound, NotSent, PaystackError, Refused
 from leaseup_dagster.paystack.models import Customer, NewCustomer, normal_email
@@ -33,6 +37,7 @@ class Kind(Enum):
     REFUSED = "refused"  # until its data change
     NOT_ALLOWED = "not allowed"  # whoever the tenant is; not remembered
     FAILED = "failed"  # worth another try
+    BROKEN = "broken"  # our own side failed: worth another try, and no fault of the tenant's
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
 
@@ -55,18 +60,22 @@ class Registration:
 
     engine: Engine
     paystack: PaystackClient
+    recording: Recording = field(default_factory=Recording)
 
     def register_all(
         self, tenant_ids: Sequence[str], *, width: int, seconds: float
     ) -> list[Outcome]:
         """Those of the tenants that need it, `width` at once, for so many seconds.
 
-        One bad tenant stops no other. Tenants without an outcome were left as they are.
+        One bad tenant stops no other. Tenants without an outcome were left as they are. Raises
+        CannotRecord, and asks nobody, if a customer could not be kept.
         """
         if seconds <= 0:
             return []
         with self.engine.connect() as connection:
             todo = missing.applicants(connection, tenant_ids)
+        if todo:
+            require(self.engine, rehearsal.registered(todo[0]))
         stop = self.paystack.stop
         done = in_flight(self.register, _by_email(todo), width=width, stop=stop, seconds=seconds)
         return [outcome for outcomes in done for outcome in outcomes]
@@ -101,7 +110,9 @@ class Registration:
         outcomes: list[Outcome] = []
         for applicant in sharing:
             known = next((o.customer_code for o in outcomes if o.customer_code), None)
-            outcomes.append(self._safely(applicant, known))
+            hold = self.recording.hold
+            held = Outcome(applicant.tenant_id, Kind.BROKEN, hold) if hold else None
+            outcomes.append(held or self._safely(applicant, known))
         return outcomes
 
     def _safely(self, applicant: Applicant, known: str | None) -> Outcome:
@@ -115,7 +126,8 @@ class Registration:
         except _SomebodyElse as error:
             return Outcome(tenant_id, Kind.NOT_ALLOWED, str(error.__doc__))
         except Exception as error:  # the row's own data must not reach a log with the message
-            return Outcome(tenant_id, Kind.FAILED, type(error).__name__)
+            said = complaints.in_words(error) if isinstance(error, DBAPIError) else ""
+            return Outcome(tenant_id, Kind.BROKEN, said or type(error).__name__)
 
     def _register(self, applicant: Applicant, known: str | None) -> Outcome:
         wrong = what_is_wrong(applicant.email)
@@ -127,7 +139,7 @@ class Registration:
             if error.status not in _ABOUT_THE_TENANT:
                 raise
             return self._refuse(applicant, _anonymous(error, applicant))
-        with self.engine.begin() as connection:
+        with self.recording.of_one(), self.engine.begin() as connection:
             stored = missing.store_customer(connection, applicant, code)
             if stored:
                 outdated.remember(connection, applicant.tenant_id)

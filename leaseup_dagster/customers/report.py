@@ -77,6 +77,13 @@ class CustomerReport:
         }
 
 
+def line(outcome: Outcome) -> str:
+    """What is said of a tenant who was not registered. Our own trouble is no tenant's."""
+    if outcome.kind is Kind.BROKEN:
+        return f"Not registered: tenant_id={outcome.tenant_id}: {outcome.why}"
+    return f"No Paystack customer ID found for tenant: tenant_id={outcome.tenant_id}: {outcome.why}"
+
+
 def cut(tenant_ids: Sequence[str], batch_size: int) -> list[CustomerBatch]:
     """Batches of `batch_size`, or larger ones where they would be too many steps."""
     return [CustomerBatch(place, part) for place, part in slices(tenant_ids, batch_size)]

@@ -17,7 +17,7 @@ _TABLES: dict[str, Table] = {
 def kind_of(connection: Connection, id_: str) -> str | None:
     """What LeaseUp has under this id: `a lease`, `an invoice`, …; None if nothing."""
     for kind, table in _TABLES.items():
-        if connection.execute(select(exists().where(table.c.id == id_))).scalar():
+        if connection.execute(select(exists(table.c.id).where(table.c.id == id_))).scalar():
             return kind
     return None
 

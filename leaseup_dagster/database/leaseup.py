@@ -4,6 +4,8 @@ Columns are camelCase and quoted, enums are native, ids are text made by the cli
 rands in doubles, timestamps are UTC without a zone and `updatedAt` has no default.
 """
 
+import re
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -159,35 +161,58 @@ utc_now = func.timezone("UTC", func.now())
 """What `createdAt` and `updatedAt` hold: UTC, without a zone."""
 
 
-def missing_columns(connection: Connection) -> list[str]:
-    """What this product needs and the connected database has not: `table.column`, sorted."""
-    found = set(
-        connection.execute(
-            text(
-                "SELECT table_name || '.' || column_name FROM information_schema.columns"
-                " WHERE table_schema = ANY (current_schemas(false))"
-            )
-        ).scalars()
-    )
+WRITES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("invoice", "INSERT"): (
+        "id", "leaseId", "tenantId", "landlordId", "description", "dueAmount", "category",
+        "status", "paystackId", "paymentRequestUrl", "dueDate", "lineItems",
+        "recurringBillableId", "offlineReference", "updatedAt",
+        # Only where it is rehearsed: a rehearsal must not use up a number.
+        "invoiceNumber",
+    ),
+    ("invoice", "UPDATE"): ("status", "lineItems", "offlineReference", "updatedAt"),
+    ("transaction", "INSERT"): (
+        "id", "leaseId", "invoiceId", "description", "amountPaid", "referenceId", "method",
+        "createdAt", "updatedAt",
+    ),
+    ("tenant", "UPDATE"): ("paystackCustomerId", "updatedAt"),
+}  # fmt: skip
+"""The columns this product writes, by table and command. It reads all of those above."""
+
+_WHERE = text(
+    """
+    SELECT place.name FROM unnest(CAST(:path AS text[])) WITH ORDINALITY AS place (name, number)
+    JOIN pg_namespace ON nspname = place.name
+    JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = 'invoice'
+    ORDER BY place.number LIMIT 1
+    """
+)
+
+# Not information_schema, which leaves out what the user may not see.
+_COLUMNS = text(
+    """
+    SELECT relname || '.' || attname FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = :schema AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'v')
+    """
+)
+
+_PATH = text("SELECT current_setting('search_path'), current_user")
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+
+
+def schema_of(connection: Connection) -> str | None:
+    """The schema that LeaseUp's tables are in, the first of the search path that has them; whether
+    the user may use it or not."""
+    written, user = connection.execute(_PATH).one()
+    names = (quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(written))
+    path = [user if name == "$user" else name for name in names]
+    return connection.execute(_WHERE, {"path": path}).scalar()
+
+
+def missing_columns(connection: Connection, schema: str | None) -> list[str]:
+    """What this product needs and the schema has not: `table.column`, sorted."""
+    found = set(connection.execute(_COLUMNS, {"schema": schema}).scalars())
     needed = {
         f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.c
     }
     return sorted(needed - found)
-
-
-_WRITTEN = {"tenant": ("UPDATE",), "invoice": ("INSERT", "UPDATE"), "transaction": ("INSERT",)}
-
-
-def missing_privileges(connection: Connection) -> list[str]:
-    """What the connected user may not do and must: `INSERT on invoice`.
-
-    Asked beforehand: a payment request that was made and cannot be recorded is a request too much.
-    """
-    wanted = [(table, act) for table, acts in _WRITTEN.items() for act in acts]
-    asked = text(
-        "SELECT act || ' on ' || name FROM unnest(CAST(:tables AS text[]), CAST(:acts AS text[]))"
-        " AS wanted(name, act) WHERE NOT has_any_column_privilege(quote_ident(name), act)"
-    )
-    tables, acts = zip(*wanted, strict=True)
-    values = {"tables": list(tables), "acts": list(acts)}
-    return list(connection.execute(asked, values).scalars())

@@ -239,3 +239,22 @@ landlord_event = Table(
     # In the e-mail of this day; none: it was there before the first one, or nobody was served.
     Column("day", Date),
 )
+
+RIGHTS = {
+    "alembic_version": ("SELECT",),
+    "asked_invoice": ("SELECT", "INSERT", "UPDATE"),
+    "customer_address": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "customer_refusal": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "invoice_history": ("SELECT", "INSERT"),
+    "invoice_ledger": ("SELECT", "INSERT", "UPDATE"),
+    "payment_question": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "paystack_mode": ("SELECT", "INSERT"),
+    "reminder_history": ("SELECT", "INSERT"),
+    "reminder_ledger": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "reminder_template": ("SELECT", "INSERT"),
+    "request_quota": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_email": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_event": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "step_output": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+"""What a run does with each of them: the least that its user must be allowed."""

@@ -75,7 +75,10 @@ _HISTORY = """
 # Ids first: what is asked with OR, or again for each row, would read the table as often.
 _OF_LEASE = """
     of_lease AS MATERIALIZED (
-        SELECT * FROM invoice WHERE id IN (
+        -- By name: others of its columns are none of our business, nor in the role's rights.
+        SELECT id, "invoiceNumber", category, status, "dueDate", "paystackId", "tenantId",
+               "dueAmount"
+        FROM invoice WHERE id IN (
             SELECT id FROM invoice WHERE "leaseId" = :lease_id
             UNION
             SELECT invoice_id FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id

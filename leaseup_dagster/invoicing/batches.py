@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from leaseup_dagster.batching import slices
-from leaseup_dagster.invoicing import ledger, planning, standing
+from leaseup_dagster.invoicing import ledger, planning, rehearsal, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
 from leaseup_dagster.invoicing.standing import Unanswered
@@ -35,35 +35,74 @@ def bill(
     """
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]
-    if batch.compared.hold:
+    hold = batch.compared.hold or creation.recording.why_not(
+        creation.engine, rehearsal.invoiced(batch.as_of)
+    )
+    if hold:
         with creation.engine.connect() as connection:
             planned = standing.planned_keys(connection, batch.keys)
-        return [Outcome(key, Kind.HELD, batch.compared.hold) for key in planned]
+        return [Outcome(key, Kind.HELD, hold) for key in planned]
+    give_up_at = time.monotonic() + seconds
+    with creation.engine.connect() as connection:
+        unanswered = standing.unanswered(connection, batch.keys, creation.settle_seconds)
+    looked = _look_up(unanswered, creation, tasks, seconds)
+    left = give_up_at - time.monotonic()
+    return _together(looked, _bill(batch.keys, batch.as_of, creation, tasks, left))
+
+
+def _look_up(
+    unanswered: Sequence[Unanswered],
+    creation: InvoiceCreation,
+    tasks: TaskSettings,
+    seconds: float,
+) -> list[Outcome]:
+    return in_flight(
+        creation.look_up,
+        unanswered,
+        width=tasks.batch_size,
+        stop=creation.paystack.stop,
+        seconds=seconds,
+    )
+
+
+def _bill(
+    keys: Sequence[LedgerKey],
+    as_of: date,
+    creation: InvoiceCreation,
+    tasks: TaskSettings,
+    seconds: float,
+) -> list[Outcome]:
+    """What is planned of them, by the rules as they are now."""
     with creation.engine.begin() as connection:
-        planning.plan_again(connection, batch.keys, batch.as_of, tasks)
-        ledger.refuse_without_customer(connection, batch.keys)
-        todo: list[LedgerKey | Unanswered] = [
-            *standing.unanswered(connection, batch.keys, creation.settle_seconds),
-            *standing.planned_keys(connection, batch.keys),
-        ]
+        planning.plan_again(connection, keys, as_of, tasks)
+        ledger.refuse_without_customer(connection, keys)
+        planned = standing.planned_keys(connection, keys)
     return in_flight(
         creation.bill,
-        todo,
+        planned,
         width=2 * tasks.batch_size,
         stop=creation.paystack.stop,
         seconds=seconds,
     )
 
 
+def _together(looked: Sequence[Outcome], billed: Sequence[Outcome]) -> list[Outcome]:
+    """One outcome a month: the later one."""
+    later = {outcome.key for outcome in billed}
+    return [*(outcome for outcome in looked if outcome.key not in later), *billed]
+
+
 def settle(
     creation: InvoiceCreation,
+    as_of: date,
     tasks: TaskSettings,
     seconds: float,
     only: Sequence[LedgerKey] | None = None,
 ) -> list[Outcome]:
     """Wait, for at most so many seconds, until rows without an answer can be decided.
 
-    Each is looked for once more when it has settled, and sent again if it is not at Paystack.
+    Each is looked for once more when it has settled; what is not at Paystack is planned again, and
+    sent if it still is to be billed.
     """
     give_up_at = time.monotonic() + seconds
     outcomes: list[Outcome] = []
@@ -81,11 +120,9 @@ def settle(
         creation.paystack.stop.wait(min(soonest, LOOK_AGAIN_SECONDS))
         settled = [attempt for attempt in waiting if attempt.settles_in == 0]
         decided.update(attempt.key for attempt in settled)
-        outcomes += in_flight(
-            creation.bill,
-            settled,
-            width=tasks.batch_size,
-            stop=creation.paystack.stop,
-            seconds=give_up_at - time.monotonic(),
-        )
+        looked = _look_up(settled, creation, tasks, give_up_at - time.monotonic())
+        absent = [outcome.key for outcome in looked if outcome.kind is Kind.PLANNED_AGAIN]
+        left = give_up_at - time.monotonic()
+        billed = _bill(absent, as_of, creation, tasks, left) if absent else []
+        outcomes += _together(looked, billed)
     return outcomes

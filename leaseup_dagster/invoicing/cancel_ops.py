@@ -9,8 +9,10 @@ import dagster as dg
 from pydantic import Field, field_validator
 from sqlalchemy import Connection, Engine
 
+from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.database import ids
-from leaseup_dagster.invoicing import brake, undoing
+from leaseup_dagster.database.rehearsal import require
+from leaseup_dagster.invoicing import brake, rehearsal, undoing
 from leaseup_dagster.invoicing.cancellation import InvoiceCancellation, Kind, Outcome
 from leaseup_dagster.invoicing.cancellation_report import COLUMNS, CancellationReport
 from leaseup_dagster.invoicing.keys import LedgerKey
@@ -118,6 +120,9 @@ def cancel_chosen_invoices(
     paystack: dg.ResourceParam[PaystackClient],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> None:
+    if chosen.invoices:
+        today = resolve_as_of("")
+        require(engine, rehearsal.paid(today), rehearsal.cancelled(today))
     cancellation = InvoiceCancellation(engine, paystack, chosen.without_paystack)
     outcomes = in_flight(
         cancellation.cancel,

@@ -5,11 +5,14 @@ so whoever finds a row `cancelling`, after a crash or a lost answer, simply goes
 A payment wins at every step: it is recorded and reported, and the invoice stays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import payments, undoing
 from leaseup_dagster.invoicing.undoing import Undoing
 from leaseup_dagster.paystack.client import PaystackClient
@@ -81,25 +84,29 @@ class InvoiceCancellation:
     engine: Engine
     paystack: PaystackClient
     without_paystack: bool = False
+    recording: Recording = field(default_factory=Recording)
 
     def cancel(self, invoice: Undoing) -> Outcome:
         """Never raises: one bad invoice stops no other."""
         if self.paystack.stop.is_set():
             return Outcome(invoice, Kind.STOPPED)
+        if self.recording.hold:
+            return Outcome(invoice, Kind.NOT_SENT, self.recording.hold)
         try:
             return self._cancel(invoice)
         except PaystackError as error:
             kind = next(kind for known, kind in _KINDS if isinstance(error, known))
             return Outcome(invoice, kind, str(error))
+        except DBAPIError as error:
+            return Outcome(invoice, Kind.BROKEN, complaints.in_words(error))
         except Exception as error:  # its message may quote a row
-            cause = getattr(error, "orig", None) or error
-            return Outcome(invoice, Kind.BROKEN, type(cause).__name__)
+            return Outcome(invoice, Kind.BROKEN, type(error).__name__)
 
     def _cancel(self, invoice: Undoing) -> Outcome:
         try:
             if not self._is_archived(invoice):
                 self._archive(invoice)
-            with self.engine.begin() as connection:
+            with self.recording.of_one(), self.engine.begin() as connection:
                 if undoing.record(connection, invoice):
                     return Outcome(invoice, Kind.CANCELLED)
             return self._as_it_stands(invoice)

@@ -5,7 +5,7 @@ a look-up per lease would read a whole table for each. The rules and their order
 `reason` below; the values are those of `SkipReason`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -13,67 +13,11 @@ from sqlalchemy import BindParameter, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Date, Text
 
-from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.months import next_due_date_sql
 from leaseup_dagster.invoicing.shards import WHOLE, is_chosen
 from leaseup_dagster.settings import TaskSettings
 
 _ARRAYS = {"lease_ids": Text, "due_dates": Date, "landlord_statuses": Text}
-_SKIPS = ", ".join(f"'{reason.value}'" for reason in SkipReason)
-
-# Every automatic lease's next due date, what the ledger still has open, and what was withdrawn so
-# lately that it is still owed if its reason has gone.
-NEXT_MONTHS = f"""
-    SELECT lease.id AS lease_id,
-           least(CASE WHEN this_month >= :as_of THEN this_month ELSE following_month END,
-                 DATE '9999-12-31') AS due_date  -- a mistyped year is one lease's problem
-    FROM lease
-    CROSS JOIN LATERAL (SELECT greatest(0,
-        (date_part('year', CAST(:as_of AS date)) - date_part('year', lease."startDate")) * 12
-        + date_part('month', CAST(:as_of AS date)) - date_part('month', lease."startDate")
-    )::integer AS months) AS since_start
-    CROSS JOIN LATERAL (SELECT
-        (lease."startDate" + make_interval(months => months))::date AS this_month,
-        (lease."startDate" + make_interval(months => months + 1))::date AS following_month
-    ) AS dates
-    WHERE lease."automaticInvoice"
-    UNION
-    SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
-    WHERE state IN ('planned', 'requesting', 'refused')
-       OR (state = 'cancelled' AND error IN ({_SKIPS}) AND due_date > :as_of - 62)
-"""
-
-# Beside `NEXT_MONTHS`: every due date of every automatic lease from a day on that has passed.
-PASSED_MONTHS = """
-    SELECT lease.id AS lease_id, passed.due_date
-    FROM lease
-    CROSS JOIN LATERAL (
-        SELECT (lease."startDate" + make_interval(months => n))::date AS due_date
-        FROM generate_series(
-            greatest(0, (date_part('year', CAST(:bill_from AS date))
-                - date_part('year', lease."startDate")) * 12
-                + date_part('month', CAST(:bill_from AS date))
-                - date_part('month', lease."startDate"))::integer,
-            ((date_part('year', CAST(:as_of AS date)) - date_part('year', lease."startDate")) * 12
-                + date_part('month', CAST(:as_of AS date))
-                - date_part('month', lease."startDate"))::integer
-        ) AS n
-    ) AS passed
-    WHERE lease."automaticInvoice" AND passed.due_date >= :bill_from AND passed.due_date < :as_of
-"""
-
-# Those of the given keys that are planned: to look at again right before they are sent.
-PLANNED_MONTHS = """
-    SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
-    WHERE state = 'planned' AND (lease_id, due_date) IN (
-        SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[])))
-"""
-
-# Months that somebody asked for, in the ledger or not.
-GIVEN_MONTHS = """
-    SELECT * FROM unnest(CAST(:lease_ids AS text[]), CAST(:due_dates AS date[]))
-        AS given (lease_id, due_date)
-"""
 
 _VERDICTS = """
 month AS (SELECT * FROM ({months}) AS of_all WHERE {month_in_shard}),
@@ -150,19 +94,24 @@ pair AS MATERIALIZED (
     WHERE {mine_in_shard}
 ),
 billed_elsewhere AS (
-    SELECT "leaseId" AS lease_id, "dueDate" AS due_date FROM invoice
+    SELECT "leaseId" AS lease_id, coalesce("dueDate", "createdAt"::date) AS due_date,
+           CASE WHEN "dueDate" IS NULL THEN 62 ELSE 20 END AS reach
+    FROM invoice
     WHERE category = 'RENT' AND status <> 'CANCELLED'
       AND "leaseId" IN (SELECT other_id FROM pair)
     UNION ALL
-    SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
-    WHERE state = 'requesting' AND lease_id IN (SELECT other_id FROM pair)
+    SELECT lease_id, due_date, 20 FROM leaseup_dagster.invoice_ledger AS ours
+    WHERE lease_id IN (SELECT other_id FROM pair)
+      -- An invoice that was deleted leaves a payment request that may still be paid.
+      AND (state = 'requesting' OR (state = 'invoiced'
+           AND NOT EXISTS (SELECT FROM invoice WHERE invoice.id = ours.invoice_id)))
 ),
 rival AS (
     SELECT month.lease_id, month.due_date, min(pair.other_id) AS other_id
     FROM month JOIN pair USING (lease_id)
     CROSS JOIN LATERAL (SELECT {next_of_other} AS due_date) AS theirs
     LEFT JOIN billed_elsewhere AS billed ON billed.lease_id = pair.other_id
-     AND billed.due_date BETWEEN month.due_date - 20 AND month.due_date + 20
+     AND billed.due_date BETWEEN month.due_date - billed.reach AND month.due_date + billed.reach
     WHERE billed.lease_id IS NOT NULL
        OR (pair.bills AND theirs.due_date <= month.due_date + 20
            AND (pair.end_date IS NULL OR theirs.due_date < pair.end_date))
@@ -266,17 +215,6 @@ _SHARED_UNITS = """
 _UNITS_OF = 'SELECT "unitId" FROM lease WHERE {has}'
 
 
-def _next_due_date(start: str, day: str) -> str:
-    """The expression that `due_dates.next_due_date` computes."""
-    months = (
-        f"greatest(0, (date_part('year', {day}) - date_part('year', {start})) * 12"
-        f" + date_part('month', {day}) - date_part('month', {start}))::integer"
-    )
-    this = f"({start} + make_interval(months => {months}))::date"
-    following = f"({start} + make_interval(months => {months} + 1))::date"
-    return f"CASE WHEN {this} >= {day} THEN {this} ELSE {following} END"
-
-
 def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
     """The statement's opening: `WITH … verdict AS (…)`, one row for each month of `months` whose
     lease is among those of `has`: the condition on a column that holds a lease's id.
@@ -295,8 +233,11 @@ def verdicts(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
         mine_in_shard=has("mine.id"),
         # Of few leases the units are looked at, and not every unit of the portfolio.
         units=_SHARED_UNITS if has is not is_chosen else _UNITS_OF.format(has=has("id")),
-        next_of_other=_next_due_date(
-            "pair.start_date", "greatest(CAST(:as_of AS date), month.due_date - 20)"
+        next_of_other=next_due_date_sql(
+            "pair.start_date",
+            # Of a month that has passed, the other lease's has too, and may be asked for with it.
+            "CASE WHEN month.due_date < :as_of THEN month.due_date - 20"
+            " ELSE greatest(CAST(:as_of AS date), month.due_date - 20) END",
         ),
     )
 
@@ -326,12 +267,4 @@ def bindings(
         "landlord_statuses": list(tasks.served_landlord_statuses),
         "by_hand": by_hand,
         "rebill": rebill,
-    }
-
-
-def key_arrays(keys: Sequence[LedgerKey]) -> dict[str, Any]:
-    """What `PLANNED_MONTHS`, `GIVEN_MONTHS` and `is_chosen` bind."""
-    return {
-        "lease_ids": [key.lease_id for key in keys],
-        "due_dates": [key.due_date for key in keys],
     }

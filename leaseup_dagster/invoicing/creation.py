@@ -1,8 +1,9 @@
 """The exactly-once protocol for one invoice. No SQL and no HTTP in here, only their order.
 
 wait for our turn → mark, committed → send → record. Paystack has no idempotency key: what makes
-sending again safe is that a marked row is looked for first, and sent again only when it is not
-there and its mark is so old that it cannot be under way any more.
+sending again safe is that a marked row is looked for first. When it is not there, and its mark is
+so old that it cannot be under way any more, it is planned again, by the rules of that moment:
+somebody else may have billed the month meanwhile.
 """
 
 import threading
@@ -18,6 +19,8 @@ from enum import Enum
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import adoption, ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import Claim
@@ -55,7 +58,8 @@ class Kind(Enum):
     STOPPED = "stopped"  # the run was told to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     TAKEN = "taken"  # somebody else has it
-    HELD = "held"  # not sent: Paystack could not be asked what it has
+    PLANNED_AGAIN = "planned again"  # an earlier attempt never arrived
+    HELD = "held"  # not sent: Paystack could not be asked what it has, or nothing can be recorded
 
     @property
     def worth_another_try(self) -> bool:
@@ -83,14 +87,20 @@ class InvoiceCreation:
     next_in_line: threading.Semaphore = field(
         default_factory=lambda: threading.Semaphore(_NEXT_IN_LINE)
     )
+    recording: Recording = field(default_factory=Recording)
 
-    def bill(self, todo: LedgerKey | Unanswered) -> Outcome:
-        """One planned or unanswered month. Never raises: one bad row stops no other."""
-        key = todo if isinstance(todo, LedgerKey) else todo.key
+    def bill(self, key: LedgerKey) -> Outcome:
+        """One planned month. Never raises: one bad row stops no other."""
+        return self._unless_stopped(key, lambda: self._mark_and_send(key))
+
+    def look_up(self, attempt: Unanswered) -> Outcome:
+        """One month without an answer: adopted, or planned again, or left as it is. Never raises,
+        and sends nothing."""
+        return self._unless_stopped(attempt.key, lambda: self._look_up(attempt))
+
+    def _unless_stopped(self, key: LedgerKey, act: Callable[[], Outcome]) -> Outcome:
         try:
-            if self.paystack.stop.is_set():
-                return Outcome(key, Kind.STOPPED)
-            return self._create(todo) if isinstance(todo, LedgerKey) else self._finish(todo)
+            return Outcome(key, Kind.STOPPED) if self.paystack.stop.is_set() else act()
         except KeyRejected as error:
             return Outcome(key, Kind.KEY_REJECTED, str(error))
         except NotSent as error:
@@ -100,14 +110,14 @@ class InvoiceCreation:
         except Exception as error:  # the row's own data must not reach a log with the message
             return Outcome(key, Kind.BROKEN, _describe(error))
 
-    def _create(self, key: LedgerKey) -> Outcome:
-        return self._mark_and_send(key, lambda connection: ledger.claim(connection, key))
-
-    def _mark_and_send(self, key: LedgerKey, mark: Callable[[Connection], Claim | None]) -> Outcome:
+    def _mark_and_send(self, key: LedgerKey) -> Outcome:
         with self._turn() as turn:
+            if self.recording.hold:
+                self.paystack.give_back_turn_to_create(turn)
+                return Outcome(key, Kind.HELD, self.recording.hold)
             send_before = time.monotonic() + self.send_window_seconds
             with self._commit_each() as connection:
-                claimed = mark(connection)
+                claimed = ledger.claim(connection, key)
             if claimed is None:
                 self.paystack.give_back_turn_to_create(turn)
                 return Outcome(key, Kind.TAKEN)
@@ -128,25 +138,15 @@ class InvoiceCreation:
         finally:
             self.at_once.release()
 
-    def _finish(self, attempt: Unanswered) -> Outcome:
-        """Look first; send again only what is not there and can no longer arrive."""
+    def _look_up(self, attempt: Unanswered) -> Outcome:
         found = self._find(attempt)
         if found:
             return self._adopt(attempt, found)
         if attempt.settles_in > 0:
             return Outcome(attempt.key, Kind.UNANSWERED, "not found at Paystack, and too recent")
-        outcome = self._mark_and_send(
-            attempt.key, lambda connection: ledger.claim_again(connection, attempt)
-        )
-        return self._without_customer(attempt) if outcome.kind is Kind.TAKEN else outcome
-
-    def _without_customer(self, attempt: Unanswered) -> Outcome:
-        """What nobody else has taken could not be marked because its tenant lost its customer."""
         with self._commit_each() as connection:
-            given_up = ledger.give_up(connection, attempt)
-        if not given_up:
-            return Outcome(attempt.key, Kind.TAKEN)
-        return Outcome(attempt.key, Kind.REFUSED, "No Paystack customer ID found for its tenant")
+            planned = ledger.plan_again(connection, attempt)
+        return Outcome(attempt.key, Kind.PLANNED_AGAIN if planned else Kind.TAKEN)
 
     def _send(self, claimed: Claim, send_before: float) -> PaymentRequest | Outcome:
         """The payment request, or what became of the attempt, which the ledger has by then."""
@@ -172,7 +172,7 @@ class InvoiceCreation:
             return Outcome(claimed.key, Kind.REFUSED, why)
 
     def _record(self, claimed: Claim, made: PaymentRequest) -> Outcome:
-        with self._commit_each() as connection:
+        with self.recording.of_one(), self._commit_each() as connection:
             recorded = ledger.record(
                 connection,
                 claimed.key,
@@ -256,9 +256,10 @@ def _why_refused(error: Refused, claimed: Claim) -> str:
 
 
 def _describe(error: Exception) -> str:
-    """Class and place, never the message: it may quote a row."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    """Class and place, never the message: it may quote a row. The database's is made anew."""
+    if isinstance(error, DBAPIError):
+        return complaints.in_words(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "leaseup_dagster" in frame.filename]
     place = f" at {ours[-1].name}, line {ours[-1].lineno}" if ours else ""
-    return f"{type(cause).__name__}{place}"
+    return f"{type(error).__name__}{place}"

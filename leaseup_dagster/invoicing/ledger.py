@@ -97,22 +97,50 @@ def claim(connection: Connection, key: LedgerKey) -> Claim | None:
         .where(_is(key), ledger.c.state == "planned")
         .with_for_update(skip_locked=True)
     )
-    return _mark(connection, tuple_(ledger.c.lease_id, ledger.c.due_date).in_(free))
+    row = connection.execute(
+        update(ledger)
+        .where(
+            tuple_(ledger.c.lease_id, ledger.c.due_date).in_(free),
+            tenant.c.id == ledger.c.tenant_id,
+            customer_code.is_not(None),
+        )
+        .values(
+            state="requesting",
+            attempts=ledger.c.attempts + 1,
+            attempted_at=func.clock_timestamp(),
+            customer_code=customer_code,
+            updated_at=func.now(),
+        )
+        .returning(ledger)
+    ).first()
+    if row is None:
+        return None
+    return Claim(
+        key=LedgerKey(row.due_date, row.lease_id),
+        reference=row.reference,
+        customer_code=row.customer_code,
+        tenant_id=row.tenant_id,
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        description=row.description,
+        split_code=row.split_code,
+        attempted_at=row.attempted_at,
+    )
 
 
-def claim_again(connection: Connection, attempt: Unanswered) -> Claim | None:
-    """Mark a settled row afresh, unless another worker has since."""
-    return _mark(connection, _still(attempt))
+_NEVER_ARRIVED = "Not found at Paystack when it had settled: the request never arrived"
 
 
-def give_up(connection: Connection, attempt: Unanswered) -> bool:
-    """Refuse a settled row that is not at Paystack, and whose tenant has no customer to send it to
-    any more; whether it was one."""
-    with_customer = select(tenant.c.id).where(
-        tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None)
+def plan_again(connection: Connection, attempt: Unanswered) -> bool:
+    """Back to planned: it has settled and is not at Paystack. Today's rules decide whether it is
+    sent again. False: another worker has it."""
+    again = update(ledger).where(
+        _is(attempt.key),
+        ledger.c.state == "requesting",
+        ledger.c.attempted_at == attempt.attempted_at,
     )
     done = connection.execute(
-        update(ledger).where(_still(attempt), ~with_customer.exists()).values(_NO_CUSTOMER)
+        again.values(state="planned", error=_NEVER_ARRIVED, updated_at=func.now())
     )
     return done.rowcount > 0
 
@@ -140,8 +168,7 @@ def line_items(cents: str) -> str:
     )
 
 
-_RECORD = text(
-    f"""
+_RECORDING = """
     WITH done AS (
         UPDATE leaseup_dagster.invoice_ledger AS ledger
         SET state = 'invoiced', request_code = :request_code, invoice_id = :invoice_id,
@@ -154,18 +181,25 @@ _RECORD = text(
     INSERT INTO invoice (
         id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category, status,
         "paystackId", "paymentRequestUrl", "dueDate", "lineItems", "recurringBillableId",
-        "offlineReference", "updatedAt")
+        "offlineReference", "updatedAt"{column}
     -- What was deleted meanwhile must not keep the invoice from being recorded.
     SELECT invoice_id, (SELECT id FROM lease WHERE lease.id = done.lease_id),
            tenant_id, landlord_id, description, amount_cents / 100.0,
            'RENT', CAST(:status AS "InvoiceStatus"), request_code,
            'https://paystack.shop/pay/' || request_code, due_date,
-           {line_items("amount_cents")},
+           {items},
            (SELECT id FROM recurring_billable WHERE recurring_billable.id
-               = done.recurring_billable_id), :offline_reference, timezone('UTC', now())
+               = done.recurring_billable_id), :offline_reference, timezone('UTC', now()){value}
     FROM done
     RETURNING id
-    """
+"""
+_ITEMS = line_items("amount_cents")
+_RECORD = text(_RECORDING.format(items=_ITEMS, column=")", value=""))
+# With a number of its own: a sequence does not go back with what is rolled back.
+_REHEARSE = text(
+    _RECORDING.format(
+        items=_ITEMS, column=', "invoiceNumber") OVERRIDING SYSTEM VALUE', value=", :number"
+    )
 )
 
 
@@ -181,14 +215,16 @@ def record(
     made_at: datetime | None = None,
     adopted: bool = False,
     status: str = "PENDING",
+    number: int | None = None,
 ) -> bool:
     """The invoice row and the ledger's `invoiced`, in one statement.
 
-    `made_at` is told by Paystack's answer to the request, not by what was found later.
+    `number` is for a rehearsal, which must use up none of LeaseUp's. `made_at` is told by
+    Paystack's answer to the request, not by what was found later.
     False if the row was not `requesting` under this reference any more: nothing was written.
     """
     written = connection.execute(
-        _RECORD,
+        _RECORD if number is None else _REHEARSE,
         {
             "lease_id": key.lease_id,
             "due_date": key.due_date,
@@ -200,6 +236,7 @@ def record(
             "made_at": made_at,
             "adopted": adopted,
             "status": status,
+            **({} if number is None else {"number": number}),
         },
     ).scalar()
     return written is not None
@@ -223,43 +260,6 @@ def point_at_invoice(
         )
     )
     return updated.rowcount == 1
-
-
-def _mark(connection: Connection, chosen: ColumnElement[bool]) -> Claim | None:
-    row = connection.execute(
-        update(ledger)
-        .where(chosen, tenant.c.id == ledger.c.tenant_id, customer_code.is_not(None))
-        .values(
-            state="requesting",
-            attempts=ledger.c.attempts + 1,
-            attempted_at=func.clock_timestamp(),
-            customer_code=customer_code,
-            updated_at=func.now(),
-        )
-        .returning(ledger)
-    ).first()
-    if row is None:
-        return None
-    return Claim(
-        key=LedgerKey(row.due_date, row.lease_id),
-        reference=row.reference,
-        customer_code=row.customer_code,
-        tenant_id=row.tenant_id,
-        amount_cents=row.amount_cents,
-        currency=row.currency,
-        description=row.description,
-        split_code=row.split_code,
-        attempted_at=row.attempted_at,
-    )
-
-
-def _still(attempt: Unanswered) -> ColumnElement[bool]:
-    """The row as it was found: without an answer, and claimed by nobody since."""
-    return and_(
-        _is(attempt.key),
-        ledger.c.state == "requesting",
-        ledger.c.attempted_at == attempt.attempted_at,
-    )
 
 
 def _while_claimed(claimed: Claim) -> Any:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.checking import IDS_SHOWN, Found, first
-from leaseup_dagster.invoicing.candidates import PASSED_MONTHS, bindings, statement, verdicts
+from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
+from leaseup_dagster.invoicing.months import PASSED_MONTHS
 from leaseup_dagster.settings import TaskSettings
 
 LONGEST_AGO = timedelta(days=366)

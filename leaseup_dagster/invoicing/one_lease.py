@@ -7,14 +7,13 @@ from sqlalchemy import Connection, select, text
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 from leaseup_dagster.invoicing.candidates import (
-    GIVEN_MONTHS,
     bindings,
-    key_arrays,
     statement,
     verdicts,
 )
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.keys import LedgerKey, Verdict
+from leaseup_dagster.invoicing.months import GIVEN_MONTHS, key_arrays
 from leaseup_dagster.invoicing.shards import is_chosen
 from leaseup_dagster.settings import TaskSettings
 

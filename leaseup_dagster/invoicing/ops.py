@@ -103,7 +103,8 @@ def settle_unanswered_invoices(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> BatchReport:
     only = [plan.only] if plan.only else None
-    outcomes = batches.settle(creation, tasks, seconds_left(context, tasks.taking_seconds), only)
+    seconds = seconds_left(context, tasks.taking_seconds)
+    outcomes = batches.settle(creation, plan.as_of, tasks, seconds, only)
     undecided = report.undecided(reports) | {outcome.key for outcome in outcomes}
     with engine.connect() as connection:
         results = standing.results(connection, sorted(undecided))

@@ -52,10 +52,10 @@ def settle(engine: Engine, invoice_id: str, request: PaymentRequest) -> Settled:
             questions.decided(connection, invoice_id, request.request_code),
         )
         for payment in compared.missing:
-            _record(connection, invoice_id, payment)
+            record(connection, invoice_id, payment)
         was_open = found.status in OPEN
         if was_open and compared.settled:
-            _mark_paid(connection, invoice_id)
+            mark_paid(connection, invoice_id)
         told = questions.keep(connection, invoice_id, request.request_code, compared.question)
     return Settled(
         was_open=was_open,
@@ -129,7 +129,7 @@ def _locked(connection: Connection, invoice_id: str) -> Row[Any, Any] | None:
     ).first()
 
 
-def _record(connection: Connection, invoice_id: str, payment: Payment) -> None:
+def record(connection: Connection, invoice_id: str, payment: Payment) -> None:
     """One payment as a row of `transaction`, dated as Paystack dates it."""
     of_invoice = select(invoice.c.leaseId).where(invoice.c.id == invoice_id).scalar_subquery()
     paid_at = {"createdAt": func.timezone("UTC", payment.paid_at)} if payment.paid_at else {}
@@ -148,7 +148,9 @@ def _record(connection: Connection, invoice_id: str, payment: Payment) -> None:
     )
 
 
-def _mark_paid(connection: Connection, invoice_id: str) -> None:
-    connection.execute(
+def mark_paid(connection: Connection, invoice_id: str) -> bool:
+    """Whether there was such an invoice. Lock it first."""
+    marked = connection.execute(
         update(invoice).where(invoice.c.id == invoice_id).values(status="PAID", updatedAt=utc_now)
     )
+    return bool(marked.rowcount)

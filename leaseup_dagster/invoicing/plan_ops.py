@@ -6,7 +6,8 @@ import dagster as dg
 from pydantic import Field, field_validator
 from sqlalchemy import Engine
 
-from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, report
+from leaseup_dagster.database.rehearsal import require
+from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, rehearsal, report
 from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.invoicing.missed import LONGEST_AGO
 from leaseup_dagster.money import format_rands
@@ -81,6 +82,7 @@ def plan_invoices(
 ) -> InvoicePlan:
     as_of, bill_from = config.day_to_act_on(), config.first_day()
     context.log.info(f"Starting check for upcoming invoices as_of={as_of}")
+    require(engine, rehearsal.invoiced(as_of))
     with planning.planned(engine, as_of, tasks, bill_from) as plan:
         too_large = brake.too_large(plan, tasks.max_new_invoices, config.confirm_up_to)
         if too_large:  # leaving by an exception takes the plan back
@@ -101,6 +103,7 @@ def plan_one_invoice(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> InvoicePlan:
     as_of = config.day_to_act_on()
+    require(engine, rehearsal.invoiced(as_of))
     with engine.begin() as connection:
         asked = by_hand.month_asked_for(connection, config.lease_id, config.due_date, as_of)
         if isinstance(asked, str):

@@ -13,16 +13,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine, TextClause, text
 
 from leaseup_dagster.invoicing.candidates import (
-    GIVEN_MONTHS,
-    NEXT_MONTHS,
-    PASSED_MONTHS,
-    PLANNED_MONTHS,
     bindings,
-    key_arrays,
     statement,
     verdicts,
 )
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
+from leaseup_dagster.invoicing.months import (
+    GIVEN_MONTHS,
+    NEXT_MONTHS,
+    PASSED_MONTHS,
+    PLANNED_MONTHS,
+    key_arrays,
+)
 from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
 from leaseup_dagster.invoicing.shards import LARGE, Shard, is_chosen, shards, side_by_side
 from leaseup_dagster.settings import TaskSettings

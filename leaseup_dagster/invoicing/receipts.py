@@ -64,8 +64,8 @@ class Doubt(str, Enum):
     )
     CANCELLED = (
         "paid although cancelled",
-        "it is cancelled in LeaseUp, and Paystack received money for it: give it back, or reopen"
-        " the invoice",
+        "it is cancelled in LeaseUp, or in another status in which nothing is to be paid, and"
+        " Paystack received money for it: give it back, or reopen the invoice",
     )
     STILL_PAYABLE = (
         "settled and still payable",
@@ -102,9 +102,11 @@ class Decided:
     about: Sums
 
     def stands(self, now: Sums) -> bool:
-        """Other sums are another question; what was written down by a decision is not."""
+        """Other sums are another question; what was written down by a decision is not, as long as
+        it is no more than was received."""
         same = (now.received, now.otherwise) == (self.about.received, self.about.otherwise)
-        return same and (self.decision is Decision.RECORD or now.recorded == self.about.recorded)
+        by_it = self.decision is Decision.RECORD and now.recorded <= now.received
+        return same and (by_it or now.recorded == self.about.recorded)
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _doubt(request: PaymentRequest, status: str, due_cents: int | None, sums: Su
         return Doubt.RECORDED_TWICE
     if not sums.received:
         return None
-    if status == "CANCELLED":
+    if status not in (*OPEN, "PAID"):
         return Doubt.CANCELLED
     if due_cents is not None and sums.otherwise + sums.received > due_cents:
         covered = sums.otherwise >= due_cents and sums.recorded < sums.received

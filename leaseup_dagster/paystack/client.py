@@ -6,6 +6,7 @@ multiplies. Any method raises the errors drawn in `errors`.
 
 import logging
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 from leaseup_dagster.paystack import answers
 from leaseup_dagster.paystack.answers import Answer
-from leaseup_dagster.paystack.errors import KeyRejected, NotProcessed, NotSent
+from leaseup_dagster.paystack.errors import KeyRejected, NotProcessed, NotSent, NoWayOut
 from leaseup_dagster.paystack.models import (
     Customer,
     NewCustomer,
@@ -27,6 +28,7 @@ from leaseup_dagster.paystack.models import (
     PaymentRequest,
     normal_email,
 )
+from leaseup_dagster.paystack.network import what_is_wrong
 from leaseup_dagster.paystack.quota import Quota
 
 if TYPE_CHECKING:
@@ -229,7 +231,10 @@ class PaystackClient:
         """Opened by the first request: most runs on an ordinary day send none."""
         with self._opening:
             if self._opened is None:
-                self._opened = self._open()
+                try:
+                    self._opened = self._open()
+                except Exception as error:  # it reads proxies and certificates of the environment
+                    raise NoWayOut(what_is_wrong(error, os.environ)) from None
             return self._opened
 
     def _check_may_send(self, send_before: float) -> None:

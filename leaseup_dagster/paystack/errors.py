@@ -6,6 +6,7 @@
     ├── OutcomeUnknown     it left and no understandable answer came: look before sending again
     └── Refused            Paystack said no and would say it again: a person must act
         ├── KeyRejected    no call works until PAYSTACK_SECRET_KEY is right
+        │   └── NoWayOut   nor until what the message names is: no request left
         └── NotFound       what the call names is not there
 
 Paystack's messages can quote what they were sent. E-mail addresses, phone numbers and keys are
@@ -74,6 +75,13 @@ class Refused(PaystackError):
 
 class KeyRejected(Refused):
     """Paystack does not know the secret key. No call works until it is right."""
+
+
+class NoWayOut(KeyRejected):
+    """The environment's proxy or certificates cannot be used: no call works until they are."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class NotFound(Refused):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.paystack.models import PaymentRequest
 
 OURS = "ZAR"
@@ -81,7 +80,9 @@ def _name(request: PaymentRequest, invoice: Held | None) -> Name | None:
         and invoice.recorded_cents == request.amount_cents
         and invoice.recorded_cents + invoice.otherwise_cents <= invoice.amount_cents
     )
-    if request.paid and not agreed and invoice.status in (*OPEN, "PAID"):
+    # A list does not say what was paid in part: it is asked.
+    in_part = invoice.status == "PARTIALLY_PAID"
+    if in_part or (request.paid and not agreed):
         return Name.PAID
     if invoice.status == "PAID" and not request.paid and not invoice.archived:
         return Name.SETTLED

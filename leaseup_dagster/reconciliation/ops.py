@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import resolve_as_of
-from leaseup_dagster.invoicing import questions
+from leaseup_dagster.database.rehearsal import require
+from leaseup_dagster.invoicing import questions, rehearsal
 from leaseup_dagster.invoicing.forgotten import BILLED_EARLY_AND_LATE
 from leaseup_dagster.reconciliation import checks, report, weeks
 from leaseup_dagster.reconciliation.repairs import Kind, Repairs
@@ -51,15 +52,18 @@ class ReconcileConfig(DayConfig):
 
 @dg.op(
     out=dg.DynamicOut(Week),
+    retry_policy=SERVICE_UNREACHABLE,
     description="Cuts the days to compare into weeks, newest first. Asks nobody.",
 )
 def cut_into_weeks(
     context: dg.OpExecutionContext,
     config: ReconcileConfig,
+    repairs: dg.ResourceParam[Repairs],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[Week]]:
     since, until = config.first_day(tasks), config.day()
     context.log.info(f"Starting reconciliation of payment requests since={since} until={until}")
+    require(repairs.engine, rehearsal.invoiced(until), rehearsal.paid(until))
     for number, week in enumerate(weeks.cut(since, until), 1):
         yield dg.DynamicOutput(week, mapping_key=f"week_{number:03}")
 

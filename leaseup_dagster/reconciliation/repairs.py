@@ -13,6 +13,7 @@ from enum import Enum
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.database import complaints
 from leaseup_dagster.invoicing import adoption, payments, standing
 from leaseup_dagster.invoicing.adoption import FoundRequest
 from leaseup_dagster.invoicing.keys import LedgerKey
@@ -110,6 +111,8 @@ class Repairs:
         if settled.question:
             kind = Kind.WAITING if settled.told else Kind.UNDECIDED
             done.append(_finding(kind, found, request, _in_doubt(invoice_id, settled.question)))
+        if settled.paid and not (request.has_payments or request.archived):
+            self._close(invoice_id, found, done)
 
     def _close(self, invoice_id: str, found: Difference, done: list[Finding]) -> None:
         """No request stays payable whose invoice was paid otherwise, unless money is on it."""
@@ -202,9 +205,10 @@ def _failures_in(done: list[Finding], found: Difference) -> Iterator[None]:
         done.append(_finding(Kind.LEFT, found, found.request, error.message))
     except PaystackError as error:
         done.append(_finding(Kind.FAILED, found, found.request, str(error)))
+    except DBAPIError as error:
+        done.append(_finding(Kind.FAILED, found, found.request, complaints.in_words(error)))
     except Exception as error:  # its message may quote a row
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        done.append(_finding(Kind.FAILED, found, found.request, type(cause).__name__))
+        done.append(_finding(Kind.FAILED, found, found.request, type(error).__name__))
 
 
 def _in_doubt(invoice_id: str, question: Question) -> str:

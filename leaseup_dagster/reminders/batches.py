@@ -1,15 +1,16 @@
 """A run's reminders: find what is late, and text about one batch of it. What the ops call."""
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from sqlalchemy import Connection
 
-from leaseup_dagster.batching import slices
-from leaseup_dagster.reminders import ledger, overdue, standing
+from leaseup_dagster.batching import slices_of_groups
+from leaseup_dagster.reminders import ledger, overdue, rehearsal, standing
 from leaseup_dagster.reminders.cadence import Cadence, due_step, is_finished
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.fuse import IN_A_ROW, Fuse
@@ -51,24 +52,37 @@ def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
         finished += kind == "finished"
         if kind == "due":
             due[invoice_id] = [row.tenant_id for row in tenants]
-    left = max(0, len(due) - MAX_PER_RUN)
+    people = _by_person(due)
+    # One person's are never cut in two, and the first are never left for ever.
+    taken = max(1, bisect_right(list(accumulate(map(len, people))), MAX_PER_RUN))
     return LateInvoices(
         as_of,
         late,
         waiting,
         finished,
-        tuple(_by_person(due)[:MAX_PER_RUN]),
-        left,
+        tuple(people[:taken]),
+        left=sum(map(len, people[taken:])),
         tenants=len({tenant for tenants in due.values() for tenant in tenants}),
     )
 
 
-def _by_person(due: Mapping[str, Sequence[str]]) -> list[str]:
-    """The invoices in their order, each followed by the others of its first tenant."""
-    of_tenant: dict[str, list[str]] = {}
+def _by_person(due: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    """The invoices in their order, those of one tenant together; where two tenants share one,
+    all of both."""
+    with_whom: dict[str, str] = {}
+
+    def first_of(tenant_id: str) -> str:
+        while (other := with_whom.setdefault(tenant_id, tenant_id)) != tenant_id:
+            tenant_id = other
+        return tenant_id
+
+    for first, *others in due.values():
+        for other in others:
+            with_whom[first_of(other)] = first_of(first)
+    people: dict[str, list[str]] = {}
     for invoice_id, tenants in due.items():
-        of_tenant.setdefault(min(tenants), []).append(invoice_id)
-    return [invoice_id for invoices in of_tenant.values() for invoice_id in invoices]
+        people.setdefault(first_of(tenants[0]), []).append(invoice_id)
+    return [tuple(invoices) for invoices in people.values()]
 
 
 def _kind(rows: Sequence[Chased], cadence: Cadence, as_of: date) -> str:
@@ -78,10 +92,11 @@ def _kind(rows: Sequence[Chased], cadence: Cadence, as_of: date) -> str:
 
 
 def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
-    """Batches of `size` invoices, or larger ones where they would be too many steps."""
+    """Batches of `size` invoices, or larger ones where they would be too many steps, or cut one
+    person's text in two."""
     return [
         ReminderBatch(day.as_of, place, part, day.ignore_quiet_hours)
-        for place, part in slices(late.due, size)
+        for place, part in slices_of_groups(late.people, size)
     ]
 
 
@@ -150,7 +165,8 @@ def _why_not_now(
         return Kind.HELD, fuse.blown
     if delivery.is_quiet() and not batch.ignore_quiet_hours:
         return Kind.QUIET_HOURS, ""
-    return None
+    hold = delivery.recording.why_not(delivery.engine, rehearsal.texted(batch.as_of))
+    return (Kind.HELD, hold) if hold else None
 
 
 def _unpaid(

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.database import complaints
+from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders import ledger
@@ -49,6 +52,7 @@ class ReminderDelivery:
     clock: Callable[[], datetime] = _now
     keep_text: bool = False
     send_window_seconds: float = SEND_WINDOW_SECONDS
+    recording: Recording = field(default_factory=Recording)
 
     def is_quiet(self) -> bool:
         return QuietHours.of(self.rules).hold_at(self.clock())
@@ -66,8 +70,10 @@ class ReminderDelivery:
             return text.results(Kind.HELD, why) if why else text.results(Kind.LEFT)
         try:
             return self._in_turn(self.sender, text, run_id, fuse, heed_hours)
+        except DBAPIError as error:
+            return text.results(Kind.BROKEN, complaints.in_words(error))
         except Exception as error:  # its message may quote a row
-            return text.results(Kind.BROKEN, type(getattr(error, "orig", None) or error).__name__)
+            return text.results(Kind.BROKEN, type(error).__name__)
 
     def _in_turn(
         self, sender: Sender, text: Text, run_id: str, fuse: Fuse, heed_hours: bool
@@ -75,6 +81,8 @@ class ReminderDelivery:
         """Mark, send, record. The fuse hears how it ended, whatever happens here."""
         outcome: Outcome | None = None
         try:
+            if self.recording.hold:
+                return text.results(Kind.HELD, self.recording.hold)
             if heed_hours and self.is_quiet():
                 return text.results(Kind.QUIET_HOURS)
             send_before = time.monotonic() + self.send_window_seconds
@@ -86,7 +94,7 @@ class ReminderDelivery:
         if marked.text is None or outcome is None:
             return marked.others
         ending = ending_of(outcome)
-        with self.engine.begin() as connection:
+        with self.recording.of_one(), self.engine.begin() as connection:
             for mark in marked.marks:
                 ledger.record(connection, mark, ending)
         told = marked.text.results(

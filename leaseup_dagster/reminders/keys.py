@@ -106,17 +106,24 @@ class ReminderDay:
 
 @dataclass(frozen=True)
 class LateInvoices:
-    """What a run found: how many are late, and whom to text about which of them."""
+    """What a run found: how many are late, and whom to text about which of them.
+
+    `people` are the invoices of one person, or of several who share some: one text's parts.
+    """
 
     as_of: date
     late: int
     waiting: int
     finished: int
-    due: tuple[str, ...]
+    people: tuple[tuple[str, ...], ...]
     # Due as well, but more than one run takes on.
     left: int = 0
     # How many tenants are due a text about them.
     tenants: int = 0
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        return tuple(invoice_id for invoices in self.people for invoice_id in invoices)
 
 
 @dataclass(frozen=True)

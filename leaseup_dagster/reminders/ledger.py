@@ -191,7 +191,7 @@ def results(
     text = (
         ledger.c.invoice_id, ledger.c.step, ledger.c.number, ledger.c.number_hash,
         ledger.c.outcome, ledger.c.error, ledger.c.code, ledger.c.message_id,
-        ledger.c.amount_cents,
+        ledger.c.amount_cents, ledger.c.segments,
     )  # fmt: skip
     readers = func.array_agg(aggregate_order_by(ledger.c.tenant_id, ledger.c.tenant_id))
     rows = connection.execute(
@@ -204,7 +204,10 @@ def results(
         ReminderResult(
             invoice_id=row.invoice_id,
             tenant_ids=tuple(row.tenant_ids),
-            kind=AFTER.get(row.outcome, Kind.UNKNOWN),
+            # The first invoice of a text has its messages, and the others none.
+            kind=Kind.IN_THE_SAME_TEXT
+            if row.outcome == "sent" and row.segments == 0
+            else AFTER.get(row.outcome, Kind.UNKNOWN),
             why=row.error or "",
             step=row.step,
             number=row.number,

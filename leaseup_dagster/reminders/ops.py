@@ -9,8 +9,18 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.invoicing import payments
-from leaseup_dagster.reminders import batches, communications, look_up, overdue, preview, report
+from leaseup_dagster.invoicing import rehearsal as recording_of
+from leaseup_dagster.reminders import (
+    batches,
+    communications,
+    look_up,
+    overdue,
+    preview,
+    rehearsal,
+    report,
+)
 from leaseup_dagster.reminders.brake import too_many
 from leaseup_dagster.reminders.cadence import Cadence
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -53,6 +63,7 @@ def mark_overdue_invoices(
 ) -> ReminderDay:
     as_of = config.day_to_act_on()
     context.log.info(f"Starting late payment reminders check as_of={as_of}")
+    require(delivery.engine, recording_of.paid(as_of), rehearsal.texted(as_of))
     with delivery.engine.begin() as connection:
         paid = payments.mark_paid_in_part_by_mistake(connection)
         marked = overdue.mark_overdue(connection, as_of)
@@ -174,8 +185,10 @@ def _as_it_stands(
     delivery: ReminderDelivery, late: LateInvoices, results: list[ReminderResult]
 ) -> LateInvoices:
     """What is left is counted in the database: a run that goes on *From failure* has not the
-    results of the steps that never ran."""
+    results of the steps that never ran. Where nobody's is missing, nothing is read again."""
     said = {result.invoice_id for result in results}
+    if said.issuperset(late.due):
+        return late
     with delivery.engine.begin() as connection:
         now = batches.find(connection, batches.cadence_of(delivery.rules), late.as_of)
     return replace(late, left=now.left + len(set(now.due) - said))

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from dotenv import dotenv_values
-from sqlalchemy import create_engine
 
 from leaseup_dagster.as_of import resolve_as_of
-from leaseup_dagster.database.connection import engine_url
+from leaseup_dagster.database.session import session_engine
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.money import cents_from_rands, format_rands
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, number_from
 
@@ -24,7 +24,7 @@ def add_tenant(database_url: str, *, name: str, email: str, rent: float, start: 
     columns = {"firstName": first_name, "lastName": last_name or "Nkosi"}
     if email:
         columns["email"] = email
-    engine = create_engine(engine_url(database_url))
+    engine = session_engine(engine_url(database_url))
     with engine.begin() as connection:
         landlord = a_landlord(connection)
         tenant = a_tenant(connection, landlord, **columns)

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 
 from leaseup_dagster.database import ledgers, schema
-from leaseup_dagster.database.connection import engine_url
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import SettingsError
 

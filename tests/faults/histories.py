@@ -15,6 +15,7 @@ from sqlalchemy import text
 from leaseup_dagster.sandbox.builders import (
     a_landlord,
     a_lease,
+    a_recurring_billable,
     a_tenant,
     a_unit,
     number_from,
@@ -56,15 +57,18 @@ class History(WithLeaseUp, OverTheYears, RuleBasedStateMachine):
         self.texts = promises.Texts(self.world)
         self.messages: list[dict[str, Any]] = []
         self.gone: set[str] = set()
+        self.edited = 0
         self.forgotten: set[str] = set()
         self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
     def _a_lease(self, start: date) -> str:
         tenant = a_tenant(self.world.connection, self.landlord)
         unit = a_unit(self.world.connection, self.landlord)
-        return a_lease(
+        lease = a_lease(
             self.world.connection, start=start, landlord=self.landlord, tenants=[tenant], unit=unit
         )
+        a_recurring_billable(self.world.connection, lease, tenant, startDate=start)
+        return lease
 
     def tell(self, event: str) -> None:
         note(f"{self.today}: {event}")

@@ -190,7 +190,7 @@ class Morning:
         return any(outcome.kind.worth_another_try for outcome in outcomes)
 
     def _settle(self) -> bool:
-        self.outcomes += batches.settle(self._creation, self._tasks, 5)
+        self.outcomes += batches.settle(self._creation, self._as_of, self._tasks, 5)
         return False
 
 

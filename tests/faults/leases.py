@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from leaseup_dagster.sandbox import landlord
-from leaseup_dagster.sandbox.builders import a_lease
+from leaseup_dagster.sandbox.builders import a_lease, a_recurring_billable
 from tests.faults.promises import Duplicate
 from tests.faults.world import World
 
@@ -31,6 +31,7 @@ class OverTheYears:
         new = a_lease(
             self.world.connection, start=start, landlord=self.landlord, tenants=[tenant], unit=unit
         )
+        a_recurring_billable(self.world.connection, new, str(tenant), startDate=start)
         self.tell(f"{self.leases[lease]} is renewed as {new} from {start}, ended: {over}")
         self.tally.events["renewals"] += 1
         if over:

@@ -92,6 +92,26 @@ class WithLeaseUp:
         self.tally.events["leases ended"] += 1
         landlord.end_lease(self.world.connection, self.leases[lease], on)
 
+    @rule(lease=st.integers(0, 2), column=st.sampled_from(["email", "phone"]))
+    def a_tenant_is_edited(self: Any, lease: int, column: str) -> None:
+        """The Paystack customer keeps the old address."""
+        rows = self.world.rows(
+            'SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=self.leases[lease]
+        )
+        self.edited += 1
+        value = {"email": f"new{self.edited}@example.com", "phone": f"083{self.edited:07}"}[column]
+        self.tell(f"the {column} of {rows[0][0]} becomes {value}")
+        self.tally.events["tenants edited"] += 1
+        landlord.edit_tenant(self.world.connection, str(rows[0][0]), **{column: value})
+
+    @rule()
+    def leaseups_own_monthly_task_runs(self: Any) -> None:
+        """Somebody has forgotten to switch it off."""
+        made = landlord.run_monthly_task(self.world.connection, self.world.paystack, self.today)
+        self.tell(f"LeaseUp's own monthly task makes {len(made)} invoices")
+        self.tally.events["invoices of LeaseUp's own task"] += len(made)
+        self._check_safety()
+
     @rule(days=DAYS)
     def the_night(self: Any, days: int) -> None:
         self._days_pass(days)

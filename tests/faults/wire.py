@@ -21,6 +21,8 @@ from typing import BinaryIO, Literal
 
 Moment = Literal["before", "after"]
 _LONGEST_PAUSE_SECONDS = 10
+# Through a pooler each transaction begins with them: they are not what it commits.
+_SETTINGS = "leaseup.run_id"
 
 
 @dataclass
@@ -36,10 +38,10 @@ class Cut:
 
 
 class Wire:
-    """A server on loopback in front of PostgreSQL's socket."""
+    """A server on loopback in front of PostgreSQL's socket, or of a pooler's port."""
 
-    def __init__(self, directory: Path) -> None:
-        self._upstream = str(directory / ".s.PGSQL.5432")
+    def __init__(self, upstream: Path | int) -> None:
+        self._upstream = upstream
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._ending: list[threading.Thread] = []
@@ -119,7 +121,8 @@ class Wire:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
+        pooled = isinstance(self._upstream, int)
+        with client, socket.socket(socket.AF_INET if pooled else socket.AF_UNIX) as server:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 if self._is_down:
@@ -127,7 +130,11 @@ class Wire:
                 self._open[client] = threading.current_thread()
             session = _Session(client, server)
             try:
-                server.connect(self._upstream)
+                server.connect(
+                    ("127.0.0.1", self._upstream)
+                    if isinstance(self._upstream, int)
+                    else str(self._upstream / ".s.PGSQL.5432")
+                )
                 session.begin()
                 while self._is_carried(session):
                     pass
@@ -217,7 +224,8 @@ class _Session:
             carried, self._transaction = self._transaction or [], None
             return " ; ".join(carried)
         if self._transaction is not None:
-            self._transaction.append(self._text)
+            if _SETTINGS not in self._text:
+                self._transaction.append(self._text)
             return None
         return self._text
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.database.connection import engine_url, open_engine
+from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.quota import SharedQuota
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -49,12 +50,13 @@ _PASS = (
 class World:
     """`connection` goes around the wire: what it says and sees is not disturbed."""
 
-    def __init__(self, postgres: Postgres, name: str, template: str) -> None:
+    def __init__(
+        self, postgres: Postgres, name: str, template: str, pooler: int | None = None
+    ) -> None:
         postgres.create_database(name, template=template)
         self.postgres, self.name = postgres, name
         url = engine_url(postgres.url(name))
-        folder = Path(str(url.query["host"]))
-        self.wire = Wire(folder)
+        self.wire = Wire(pooler or Path(str(url.query["host"])))
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
         self.connection: Connection = self._direct.connect()
         tables = self.connection.execute(_TABLES).scalars()
@@ -173,12 +175,13 @@ class World:
             self.connection.execute(text(statement), {"span": -timedelta(**span)})
 
     def error_in_the_database(self, table: str, event: str, when: str, code: str) -> None:
-        """The next statement that does this to a row fails with an SQLSTATE, once."""
+        """The next statement that does this to a row for good fails with an SQLSTATE, once."""
         self.connection.exec_driver_sql(
             f"""
             CREATE SEQUENCE broken;
             CREATE FUNCTION break_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF nextval('public.broken') = 1 THEN
+                IF current_setting('leaseup.rehearsal', true) IS DISTINCT FROM 'on'
+                   AND nextval('public.broken') = 1 THEN
                     RAISE EXCEPTION 'broken on purpose' USING ERRCODE = '{code}';
                 END IF;
                 RETURN NEW;

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.batching import Place
 from leaseup_dagster.invoicing import batches, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, InvoicePlan, LedgerKey
+from leaseup_dagster.sandbox.builders import an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import TaskSettings
@@ -54,10 +55,54 @@ def test_the_run_waits_until_a_lost_request_has_settled_and_sends_it_again(
     paystack.faults.on_create(Fault.drop_before_accepting())
     impatient.bill(planned)
 
-    outcomes = batches.settle(impatient, tasks, seconds=10)
+    outcomes = batches.settle(impatient, TODAY, tasks, seconds=10)
 
     assert [outcome.kind for outcome in outcomes] == [Kind.CREATED]
     assert len(paystack.payment_requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "state", "why"),
+    [
+        (
+            'UPDATE tenant SET "paystackCustomerId" = NULL',
+            "refused",
+            "No Paystack customer ID found",
+        ),
+        ("UPDATE lease SET status = 'ENDED'", "cancelled", "not_active"),
+        ("INSERT", "cancelled", "already_invoiced"),
+    ],
+    ids=["its tenant lost its customer", "the lease ended", "LeaseUp's own task billed it"],
+)
+def test_what_never_arrived_is_not_sent_again_when_it_is_not_due_any_more(
+    impatient: InvoiceCreation, connection: Connection, paystack: PaystackStandIn,
+    planned: LedgerKey, tasks: TaskSettings, meanwhile: str, state: str, why: str,
+) -> None:  # fmt: skip
+    paystack.faults.on_create(Fault.drop_before_accepting())
+    impatient.bill(planned)
+    if meanwhile == "INSERT":
+        an_invoice(connection, planned.lease_id, planned.due_date)
+    else:
+        connection.execute(text(meanwhile))
+
+    batches.settle(impatient, TODAY, tasks, seconds=10)
+
+    (found,) = standing.results(connection, [planned])
+    assert (found.state, why in str(found.error)) == (state, True)
+    assert paystack.payment_requests == []
+
+
+def test_what_never_arrived_is_sent_again_as_it_is_now(
+    impatient: InvoiceCreation, connection: Connection, paystack: PaystackStandIn,
+    planned: LedgerKey, tasks: TaskSettings,
+) -> None:  # fmt: skip
+    paystack.faults.on_create(Fault.drop_before_accepting())
+    impatient.bill(planned)
+    connection.execute(text("UPDATE lease SET rent = 9000"))
+
+    batches.settle(impatient, TODAY, tasks, seconds=10)
+
+    assert [request.amount for request in paystack.payment_requests] == [900_000]
 
 
 def test_it_does_not_wait_longer_than_the_run_lasts(
@@ -66,7 +111,7 @@ def test_it_does_not_wait_longer_than_the_run_lasts(
     paystack.faults.on_create(Fault.drop_before_accepting())
     creation.bill(planned)
 
-    assert batches.settle(creation, tasks, seconds=10) == []
+    assert batches.settle(creation, TODAY, tasks, seconds=10) == []
     assert paystack.requests_to("GET /paymentrequest") == []
 
 
@@ -77,7 +122,7 @@ def test_a_row_that_cannot_be_decided_is_looked_at_once(
     impatient.bill(planned)
     paystack.faults.on_list(Fault.status(503), times=None)
 
-    outcomes = batches.settle(impatient, tasks, seconds=10)
+    outcomes = batches.settle(impatient, TODAY, tasks, seconds=10)
 
     assert [outcome.kind for outcome in outcomes] == [Kind.UNANSWERED]
     assert len(paystack.requests_to("GET /paymentrequest")) == 1

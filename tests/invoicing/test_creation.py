@@ -183,7 +183,7 @@ def test_a_request_whose_answer_was_lost_is_adopted_not_sent_again(
     paystack.faults.on_create(Fault.drop_after_accepting())
     creation.bill(planned)
 
-    outcome = creation.bill(found_unanswered())
+    outcome = creation.look_up(found_unanswered())
 
     (made,), (row,) = paystack.payment_requests, invoices(connection)
     assert outcome.kind is Kind.ADOPTED
@@ -202,7 +202,7 @@ def test_it_is_found_by_metadata_or_by_description(
     paystack.faults.on_create(Fault.drop_after_accepting())
     creation.bill(planned)
 
-    assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+    assert creation.look_up(found_unanswered()).kind is Kind.ADOPTED
 
 
 def test_what_is_not_in_the_list_yet_is_left_until_it_has_settled(
@@ -215,9 +215,9 @@ def test_what_is_not_in_the_list_yet_is_left_until_it_has_settled(
     paystack.faults.on_create(Fault.drop_after_accepting())
     creation.bill(planned)
 
-    assert creation.bill(found_unanswered()).kind is Kind.UNANSWERED
+    assert creation.look_up(found_unanswered()).kind is Kind.UNANSWERED
     paystack.reveal()
-    assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+    assert creation.look_up(found_unanswered()).kind is Kind.ADOPTED
     assert len(paystack.payment_requests) == 1
 
 
@@ -234,7 +234,7 @@ def test_one_accepted_long_after_the_attempt_is_found_also_without_its_customer(
 
     a_day_earlier = replace(attempt, attempted_at=attempt.attempted_at - timedelta(days=1))
 
-    assert creation.bill(a_day_earlier).kind is Kind.ADOPTED
+    assert creation.look_up(a_day_earlier).kind is Kind.ADOPTED
     assert len(paystack.payment_requests) == 1
 
 
@@ -248,27 +248,9 @@ def test_what_never_arrived_is_sent_again_once_settled(
     paystack.faults.on_create(Fault.drop_before_accepting())
     creation.bill(planned)
 
-    assert creation.bill(found_unanswered(settled=True)).kind is Kind.CREATED
+    assert creation.look_up(found_unanswered(settled=True)).kind is Kind.PLANNED_AGAIN
+    assert creation.bill(planned).kind is Kind.CREATED
     assert (len(paystack.payment_requests), stands().state) == (1, "invoiced")
-
-
-def test_what_never_arrived_for_a_tenant_without_a_customer_is_refused(
-    connection: Connection,
-    paystack: PaystackStandIn,
-    creation: InvoiceCreation,
-    planned: LedgerKey,
-    found_unanswered: Callable[..., Unanswered],
-    stands: Callable[[], InvoiceResult],
-) -> None:
-    """It would be looked for by every run, for ever, and no run would fail."""
-    paystack.faults.on_create(Fault.drop_before_accepting())
-    creation.bill(planned)
-    attempt = found_unanswered(settled=True)
-    connection.execute(text('UPDATE tenant SET "paystackCustomerId" = NULL'))
-
-    assert creation.bill(attempt).kind is Kind.REFUSED
-    assert stands().state == "refused"
-    assert "No Paystack customer ID found" in str(stands().error)
 
 
 def test_a_look_that_fails_decides_nothing(
@@ -281,7 +263,7 @@ def test_a_look_that_fails_decides_nothing(
     creation.bill(planned)
     paystack.faults.on_list(Fault.status(503))
 
-    assert creation.bill(found_unanswered(settled=True)).kind is Kind.UNANSWERED
+    assert creation.look_up(found_unanswered(settled=True)).kind is Kind.UNANSWERED
     assert paystack.payment_requests == []
 
 
@@ -296,7 +278,7 @@ def test_one_that_a_person_archived_meanwhile_becomes_a_cancelled_invoice(
     creation.bill(planned)
     paystack.archive(paystack.payment_requests[0].request_code)
 
-    creation.bill(found_unanswered(settled=True))
+    creation.look_up(found_unanswered(settled=True))
 
     assert [row["status"] for row in invoices(connection)] == ["CANCELLED"]
     assert len(paystack.payment_requests) == 1
@@ -315,7 +297,7 @@ def test_an_invoice_that_the_application_has_for_the_request_is_not_made_twice(
     code = paystack.payment_requests[0].request_code
     known = an_invoice(connection, planned.lease_id, planned.due_date, paystackId=code)
 
-    creation.bill(found_unanswered())
+    creation.look_up(found_unanswered())
 
     assert stands().invoice_id == known
     assert len(invoices(connection)) == 1
@@ -374,7 +356,7 @@ def test_a_run_that_looks_while_another_is_sending_does_not_record_twice(
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(creation.bill, planned)
         assert slow.arrived.wait(10)
-        assert creation.bill(found_unanswered()).kind is Kind.ADOPTED
+        assert creation.look_up(found_unanswered()).kind is Kind.ADOPTED
         slow.release()
         assert sending.result(10).kind is Kind.TAKEN
 
@@ -394,5 +376,5 @@ def test_a_row_that_breaks_our_side_is_reported_without_its_values(
 
     assert (outcome.kind, stands().state) == (Kind.BROKEN, "requesting")
     assert outcome.why is not None
-    assert outcome.why.startswith("CheckViolation at ")
+    assert "refuses with CheckViolation (table invoice, constraint no)" in outcome.why
     assert planned.lease_id not in outcome.why

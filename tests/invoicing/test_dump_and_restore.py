@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from leaseup_dagster.database.connection import engine_url
+from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.definitions import defs
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.sandbox.paystack import PaystackStandIn

@@ -12,7 +12,8 @@ from leaseup_dagster.invoicing import planning
 from leaseup_dagster.invoicing.due_dates import due_date
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
 from leaseup_dagster.invoicing.missed import MissedMonths, missed_months
-from leaseup_dagster.sandbox.builders import an_invoice
+from leaseup_dagster.sandbox.builders import a_landlord, a_tenant, a_unit, an_invoice
+from leaseup_dagster.sandbox.landlord import make_lease_with_past
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import TaskSettings
 from tests.invoicing.test_jobs import failure_of
@@ -155,6 +156,27 @@ def test_every_due_date_from_the_day_on_is_planned(
     assert plan.to_bill == len(expected)
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "ENDED"])
+def test_of_two_leases_of_one_home_bill_from_bills_a_passed_month_at_most_once(
+    run: Run, old_lease: Lease, connection: Connection, paystack: PaystackStandIn, status: str
+) -> None:
+    old, new = old_lease(), old_lease()
+    home = """UPDATE {0} SET "{1}" = old."{1}" FROM {0} AS old
+        WHERE {0}."{2}" = :new AND old."{2}" = :old"""
+    for table, column, key in (("lease", "unitId", "id"), ("tenant_lease", "tenantId", "leaseId")):
+        ids = {"new": new.lease_id, "old": old.lease_id}
+        connection.execute(text(home.format(table, column, key)), ids)
+    values = {"id": old.lease_id, "status": status}
+    change = 'UPDATE lease SET status = CAST(:status AS "LeaseStatus") WHERE id = :id'
+    connection.execute(text(change), values)
+
+    check_on(run, BEGAN, bill_from="2026-10-01")
+
+    expected = [] if status == "ACTIVE" else first_of(10, 11, 12)
+    assert months(connection) == expected
+    assert len(paystack.payment_requests) == len(expected)
+
+
 def test_a_preview_shows_what_bill_from_would_bill(
     engine: Engine, old_lease: Lease, tasks: TaskSettings
 ) -> None:
@@ -210,3 +232,29 @@ def test_the_first_month_of_a_lease_entered_some_days_after_it_began_was_missed(
     ]
     assert found.missed.count == 2  # and January of the lease that was there before
     assert found.bill_from == date(2027, 1, 1)
+
+
+def test_months_that_leaseup_has_as_paid_before_the_lease_was_entered_are_not_billed(
+    run: Run, old_lease: Lease, missed, connection: Connection, customer: str
+) -> None:
+    """*Past invoices are paid*: each is dated at the end of the month that it is for."""
+    old_lease()
+    check_on(run, BEGAN)
+    began(connection)
+    landlord = a_landlord(connection)
+    lease = make_lease_with_past(
+        connection, today=date(2027, 3, 5), start=date(2027, 2, 5), landlord=landlord,
+        tenant=a_tenant(connection, landlord, paystackCustomerId=customer),
+        unit=a_unit(connection, landlord),
+    )  # fmt: skip
+    entered = """UPDATE lease SET "createdAt" = '2027-03-05' WHERE id = :id"""
+    connection.execute(text(entered), {"id": lease})
+
+    found = missed(date(2027, 3, 6))
+    check_on(run, date(2027, 3, 6), bill_from="2027-01-01")
+
+    assert not [one for one in found.missed.ids if lease in one]
+    due = text('SELECT "dueDate" FROM invoice WHERE "leaseId" = :id ORDER BY 1')
+    assert list(connection.execute(due, {"id": lease}).scalars()) == [
+        date(2027, 3, 5), date(2027, 4, 5),
+    ]  # fmt: skip

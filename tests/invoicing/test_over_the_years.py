@@ -10,7 +10,9 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
 from leaseup_dagster.invoicing.reasons import SkipReason
-from leaseup_dagster.sandbox.builders import a_lease, a_tenant, an_invoice, insert
+from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, an_invoice, insert
+from leaseup_dagster.sandbox.faults import Fault
+from leaseup_dagster.sandbox.landlord import change_tenant
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 
 TODAY, DUE = date(2026, 11, 24), date(2026, 12, 1)
@@ -71,6 +73,21 @@ def test_a_renewal_is_held_back_and_names_the_lease_that_is_billed(
     billed: LedgerKey, plan: Plan, connection: Connection, status: str
 ) -> None:
     change(connection, billed, f"status = '{status}'")
+    new = renewed(connection, billed)
+
+    assert why(plan(), new) == ("billed_under_another_lease", billed.lease_id)
+
+
+@pytest.mark.parametrize(
+    "what", ["DELETE FROM invoice", """UPDATE invoice SET "dueDate" = NULL, "createdAt" = now()"""]
+)
+def test_a_renewal_is_held_while_the_old_leases_request_may_still_be_paid(
+    billed: LedgerKey, plan: Plan, connection: Connection, what: str
+) -> None:
+    """Its invoice was deleted, which archives nothing at Paystack; or nobody knows its month."""
+    change(connection, billed, "status = 'ENDED'")
+    connection.execute(text(what))
+
     new = renewed(connection, billed)
 
     assert why(plan(), new) == ("billed_under_another_lease", billed.lease_id)
@@ -279,3 +296,22 @@ def test_a_second_tenant_row_makes_no_second_pair(
     found = plan()
 
     assert [s.leases for s in found.skipped if s.reason == "billed_under_another_lease"] == [1]
+
+
+def test_a_request_that_never_arrived_goes_to_the_tenant_who_came_meanwhile(
+    due_lease: Lease, morning, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    """The new tenant has no Paystack customer yet."""
+    key = due_lease()
+    paystack.faults.on_create(Fault.drop_before_accepting(), times=None)
+    morning()
+    paystack.faults.clear()
+    connection.execute(
+        text("UPDATE leaseup_dagster.invoice_ledger SET attempted_at = now() - interval '1 hour'")
+    )
+    newcomer = a_tenant(connection, a_landlord(connection), email="new@example.com")
+    change_tenant(connection, key.lease_id, newcomer)
+
+    assert morning().success
+
+    assert [request.customer.email for request in paystack.payment_requests] == ["new@example.com"]

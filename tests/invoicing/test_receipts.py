@@ -160,8 +160,9 @@ def test_more_than_was_billed_on_the_request_alone_is_named_too() -> None:
     assert compared.question.doubt is Doubt.TOO_MUCH
 
 
-def test_money_on_a_cancelled_invoice_is_not_written_down() -> None:
-    compared = looked(request(RENT), status="CANCELLED")
+@pytest.mark.parametrize("status", ["CANCELLED", "DRAFT", "OF_A_LATER_LEASEUP"])
+def test_money_on_an_invoice_that_is_not_to_be_paid_is_not_written_down(status: str) -> None:
+    compared = looked(request(RENT), status=status)
 
     assert (compared.missing, compared.question.doubt) == ((), Doubt.CANCELLED)
 
@@ -199,3 +200,8 @@ def test_a_decision_to_record_it_writes_it_down_once() -> None:
 
     assert (written(first), first.question) == ([("T1", RENT)], None)
     assert (written(then), then.question) == ([], None)
+    # LeaseUp's webhook was late, and wrote the same money once more.
+    too_many = [*BY_HAND, Recorded("row2", "T1", RENT), Recorded("row3", "42862631", RENT)]
+    asked = compare(request(RENT), "PARTIALLY_PAID", RENT, too_many, record).question
+    assert asked is not None
+    assert (asked.doubt, asked.rows) == (Doubt.RECORDED_TWICE, ("row3",))

@@ -15,6 +15,7 @@ from leaseup_dagster.sandbox.builders import (
     a_lease,
     a_recurring_billable,
     a_tenant,
+    a_transaction,
     a_unit,
 )
 from leaseup_dagster.sandbox.leaseup_app import LeaseUpApp
@@ -121,6 +122,22 @@ def test_marked_as_paid(
 
     assert night.success
     assert standing(connection) == [("PAID", 850_000, 1)]
+    assert payable(paystack) == 0
+
+
+def test_paid_in_cash_in_two_parts(
+    billed, night_and_morning, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    """LeaseUp is left at PARTIALLY_PAID; nothing is due any more, so nothing may stay payable."""
+    invoice = invoice_id(connection)
+    for _ in range(2):
+        a_transaction(connection, invoice, 4250.0)
+    connection.execute(text("UPDATE invoice SET status = 'PARTIALLY_PAID'"))
+
+    night, _ = night_and_morning()
+
+    assert night.success
+    assert standing(connection) == [("PAID", 850_000, 2)]
     assert payable(paystack) == 0
 
 

@@ -113,7 +113,11 @@ def test_the_request_of_a_cancelled_invoice_is_archived(
 
 @pytest.mark.parametrize(
     ("status", "doubt"),
-    [("PAID", "paid otherwise and at Paystack"), ("CANCELLED", "paid although cancelled")],
+    [
+        ("PAID", "paid otherwise and at Paystack"),
+        ("CANCELLED", "paid although cancelled"),
+        ("DRAFT", "paid although cancelled"),
+    ],
 )
 def test_money_on_a_request_that_is_settled_otherwise_is_for_a_person(
     night, billed, connection: Connection, paystack: PaystackStandIn, status: str, doubt: str

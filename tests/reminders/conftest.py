@@ -85,6 +85,23 @@ def late(connection: Connection, paystack: PaystackStandIn) -> Callable[..., Lat
     return make
 
 
+Another = Callable[..., str]
+
+
+@pytest.fixture
+def another(connection: Connection, paystack: PaystackStandIn) -> Another:
+    """Another late invoice of the same lease: its id."""
+
+    def make(first: Late, due: date, rands: float = 8500.0) -> str:
+        sql = text('SELECT "leaseId" FROM invoice WHERE id = :id')
+        lease = connection.execute(sql, {"id": first.invoice_id}).scalar_one()
+        code = a_request(paystack, round(rands * 100))
+        values = {"paystackId": code, "status": "OVERDUE", "dueAmount": rands}
+        return an_invoice(connection, lease, due, **values)
+
+    return make
+
+
 def a_request(paystack: PaystackStandIn, cents: int = 850_000) -> str:
     """The code of a payment request that is at Paystack, unpaid."""
     customer = paystack.add_customer("tenant@example.com")

@@ -9,16 +9,16 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, text
 
+from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import Kind, LateInvoices, ReminderDay, SettledTexts
 from leaseup_dagster.reminders.ops import report_reminders
 from leaseup_dagster.reminders.refusals import Refusal, is_left_alone
-from leaseup_dagster.sandbox.builders import a_transaction, an_invoice
+from leaseup_dagster.sandbox.builders import a_transaction
 from leaseup_dagster.sandbox.faults import Fault
 from tests.reminders.conftest import (
     DUE,
-    Late,
-    a_request,
+    Another,
     day,
     five_minutes_pass,
     kinds,
@@ -26,21 +26,6 @@ from tests.reminders.conftest import (
 )
 
 Chase = Callable[..., list[Any]]
-Another = Callable[..., str]
-
-
-@pytest.fixture
-def another(connection: Connection, paystack) -> Another:
-    """Another late invoice of the same lease: its id."""
-
-    def make(first: Late, due: date, rands: float = 8500.0) -> str:
-        sql = text('SELECT "leaseId" FROM invoice WHERE id = :id')
-        lease = connection.execute(sql, {"id": first.invoice_id}).scalar_one()
-        code = a_request(paystack, round(rands * 100))
-        values = {"paystackId": code, "status": "OVERDUE", "dueAmount": rands}
-        return an_invoice(connection, lease, due, **values)
-
-    return make
 
 
 def months_before(count: int) -> list[date]:
@@ -65,6 +50,23 @@ def test_the_first_morning_on_an_old_portfolio_sends_one_text_a_person_with_the_
     assert sum(row.amount_cents for row in ledger_rows(connection)) == 5_100_000
 
 
+def test_two_years_of_one_person_among_others_are_one_text_with_the_whole_sum(
+    late, chase: Chase, twilio, another: Another
+) -> None:
+    """More than a batch holds, and its border would fall in the middle of them."""
+    others = [late() for _ in range(4)]
+    first = late()
+    for month in range(1, 24):
+        another(first, date(2023 + month // 12, month % 12 + 1, 1))
+
+    chase(day(4))
+
+    (sent,) = twilio.texts_to(first.number)
+    assert "R204 000.00 is unpaid" in sent
+    assert "and 23 more" in sent
+    assert len(twilio.messages) == len(others) + 1
+
+
 def test_each_invoice_of_a_text_has_had_its_step(
     late, chase: Chase, twilio, another: Another
 ) -> None:
@@ -74,6 +76,21 @@ def test_each_invoice_of_a_text_has_had_its_step(
 
     assert chase(day(4)) == []
     assert len(twilio.messages) == 1
+
+
+def test_a_step_that_is_tried_again_counts_one_text_for_all_its_invoices(
+    late, chase: Chase, connection: Connection, another: Another
+) -> None:
+    """What its first attempt sent is read in the ledger."""
+    first = late()
+    older = another(first, months_before(1)[0])
+    chase(day(4), run_id="one")
+
+    found = {
+        r.invoice_id: r.kind for r in ledger.results(connection, "one", [first.invoice_id, older])
+    }
+
+    assert found == {older: Kind.TEXTED, first.invoice_id: Kind.IN_THE_SAME_TEXT}
 
 
 def test_what_was_paid_meanwhile_is_not_in_the_sum(
@@ -218,9 +235,8 @@ def test_a_run_that_goes_on_from_failure_counts_what_is_left_in_the_database(
     late, delivery: ReminderDelivery
 ) -> None:
     """The steps that text never ran, and it has no results of theirs."""
-    for _ in range(3):
-        late()
-    found = LateInvoices(day(4), 3, 0, 0, ())
+    people = tuple((late().invoice_id,) for _ in range(3))
+    found = LateInvoices(day(4), 3, 0, 0, people)
     context = dg.build_op_context()
 
     events = list(

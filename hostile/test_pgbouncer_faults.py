@@ -1,0 +1,22 @@
+"""Everything that breaks around a commit of a run, through PgBouncer: the same cells."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from leaseup_dagster.sandbox.postgres import Postgres
+from tests.conftest import TEMPLATE
+from tests.faults.conftest import cell, chases, mornings, registrations, world  # noqa: F401
+from tests.faults.test_invoice_database import (  # noqa: F401
+    test_a_commit_breaks,
+    test_the_process_dies_at_a_commit,
+)
+from tests.faults.world import World
+
+
+@pytest.fixture(scope="module")
+def small_world(postgres: Postgres, pooler: int) -> Iterator[World]:
+    pooled = World(postgres, f"faults_pooled_{os.getpid()}", TEMPLATE, pooler)
+    yield pooled
+    pooled.close()

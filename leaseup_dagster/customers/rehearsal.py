@@ -1,0 +1,30 @@
+"""What registration records, rehearsed: a tenant's Paystack customer, and a refusal."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from leaseup_dagster.customers import missing
+from leaseup_dagster.customers.missing import Applicant
+from leaseup_dagster.database.rehearsal import Scene, Stage
+
+NOBODY = Applicant("", "", "", "", "", "")
+"""Where no tenant is without a customer, only the rights to the statements are tried."""
+
+
+def registered(applicant: Applicant) -> Scene:
+    """The code of the tenant's customer is kept. The row is held for this statement only."""
+
+    def store(connection: Connection) -> bool:
+        stored = missing.store_customer(connection, applicant, "CUS_rehearsal")
+        # One that has a customer, or another address, by now is no longer waited for.
+        return stored or not missing.applicants(connection, [applicant.tenant_id])
+
+    def refuse(connection: Connection) -> None:
+        missing.remember_refusal(connection, replace(NOBODY, tenant_id="rehearsal"), "rehearsal")
+
+    def scene(stage: Stage) -> None:
+        stage.act("A refusal", refuse)
+        stage.act("A tenant's Paystack customer", store)
+
+    return scene

@@ -1,0 +1,35 @@
+"""What a reminder records, rehearsed: its mark, and how it ended."""
+
+import uuid
+from datetime import date
+
+from sqlalchemy import Connection
+
+from leaseup_dagster.database.rehearsal import Scene, Stage
+from leaseup_dagster.reminders import ledger
+from leaseup_dagster.reminders.ledger import Ending, Mark
+
+
+def texted(as_of: date) -> Scene:
+    """A text about an invoice that nobody has is marked and was sent."""
+    mark = Mark(
+        invoice_id=f"rehearsal-{uuid.uuid4()}",
+        tenant_ids=("rehearsal",),
+        step=1,
+        as_of=as_of,
+        number="*",
+        number_hash="",
+        text_hash="",
+        amount_cents=100,
+        run_id="rehearsal",
+    )
+
+    def record(connection: Connection) -> bool:
+        marked = ledger.mark(connection, mark)
+        ledger.record(connection, mark, Ending("sent", "sent"))
+        return bool(marked)
+
+    def scene(stage: Stage) -> None:
+        stage.act("A text", record)
+
+    return scene
