@@ -1,5 +1,6 @@
 """A mail server on this machine that catches what it is sent, and fails as it is told to."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 PASSWORD = "right"
+# It lives in the process of those whom it serves, and writes down whom they write to.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 @dataclass

@@ -14,7 +14,7 @@ class MailSettings(Group):
     smtp_url: SecretStr = SecretStr("")
     email_from: str = ""
     email_reply_to: str = ""
-    landlord_email_statuses: str = Field("ACTIVE,NON_RENEWING", description="Empty: all.")
+    landlord_email_statuses: str = Field("ACTIVE,NON_RENEWING", description="ALL: everybody.")
     landlord_emails_to: str = Field("", description="All of them to this address, to try it.")
     landlord_email_templates: str = Field("", description="A folder whose templates win.")
     leaseup_app_url: str = Field("", pattern=r"^(https?://\S+)?$")
@@ -48,4 +48,5 @@ class MailSettings(Group):
     @property
     def statuses(self) -> tuple[str, ...]:
         """The subscriptions whose landlords are told; none: all of them."""
-        return tuple(s.strip() for s in self.landlord_email_statuses.split(",") if s.strip())
+        given = tuple(s.strip() for s in self.landlord_email_statuses.split(",") if s.strip())
+        return () if given == ("ALL",) else given
