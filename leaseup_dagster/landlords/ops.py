@@ -6,12 +6,11 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from leaseup_dagster.landlords import report, told
 from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
 from leaseup_dagster.landlords.letter import Letters
-from leaseup_dagster.landlords.news import News, by_landlord
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import MailSettings, TaskSettings
@@ -49,9 +48,7 @@ def begin_telling(
         context.log.info("LANDLORD_EMAILS_ENABLED is false: no landlord is told anything")
         return TellingDay(as_of, enabled=False)
     with landlord_delivery.engine.begin() as connection:
-        began = told.begin(connection, as_of)
-        told.pass_over(connection, as_of, mail.statuses)
-        told.give_up_fallen(connection)
+        began = told.begin(connection, as_of, mail.statuses)
     return TellingDay(as_of, enabled=True, began=began)
 
 
@@ -70,7 +67,7 @@ def tell_each_landlord(
     if not day.enabled:
         return day
     with landlord_delivery.engine.begin() as connection:
-        news = all_news(connection, day.as_of, mail)
+        news = told.news(connection, day.as_of, mail.statuses)
     results = landlord_delivery.tell_all(
         news,
         day.as_of,
@@ -136,7 +133,7 @@ def preview_landlord_news(
     as_of = config.day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         first = not told.has_begun(connection)
-        news = [] if first else all_news(connection, as_of, mail)
+        news = [] if first else told.news(connection, as_of, mail.statuses)
     letters = Letters(mail)
     said = (
         "The first run of tell_landlords takes all there is as told, and tells nothing"
@@ -156,12 +153,4 @@ def preview_landlord_news(
             "landlords with news": len(news),
             "news": table(report.NEWS_COLUMNS, report.news_rows(news)),
         }
-    )
-
-
-def all_news(connection: Connection, as_of: date, mail: MailSettings) -> list[News]:
-    """Of every landlord who is served and has any."""
-    items = told.items(connection, as_of, mail.statuses)
-    return by_landlord(
-        told.addressed(connection, sorted({item.landlord_id for item in items})), items
     )

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from leaseup_dagster.database.leaseup import landlord as landlords
 from leaseup_dagster.database.ledgers import landlord_email as email
 from leaseup_dagster.database.ledgers import landlord_event as event
-from leaseup_dagster.landlords.news import Item, Kind, Landlord, News
+from leaseup_dagster.landlords.news import Item, Kind, Landlord, News, by_landlord
 from leaseup_dagster.landlords.sources import all_there_is
 
 _EVERYBODY = ""
@@ -39,14 +39,21 @@ SECONDS_UNDER_WAY = 600
 """Longer than a message can be under way: who marked it has fallen."""
 
 
-def begin(connection: Connection, as_of: date) -> bool:
-    """Whether this is the first time: then all there is counts as told."""
+def begin(connection: Connection, as_of: date, statuses: Sequence[str]) -> bool:
+    """Whether this is the first time: then all there is counts as told.
+
+    Each time what is new of landlords who are told nothing counts as told: they start with the day
+    on which they are served again. What a run that fell has marked counts as told, too.
+    """
     connection.execute(_LONG)
     connection.execute(_ONE_AT_A_TIME)
     began = insert_or(event).values(landlord_id=_EVERYBODY, kind=_BEGAN, key="", day=as_of)
     first = connection.execute(began.on_conflict_do_nothing().returning(event.c.day)).first()
     if first is not None:
         _take_as_told(connection, as_of)
+    elif statuses:
+        _take_as_told(connection, as_of, statuses)
+    _give_up_fallen(connection)
     return first is not None
 
 
@@ -54,14 +61,6 @@ def has_begun(connection: Connection) -> bool:
     """Whether landlords were ever told anything."""
     began = select(event.c.day).where(event.c.landlord_id == _EVERYBODY, event.c.kind == _BEGAN)
     return connection.execute(began).first() is not None
-
-
-def pass_over(connection: Connection, as_of: date, statuses: Sequence[str]) -> None:
-    """What is new of landlords who are told nothing counts as told: they start with the day on
-    which they are served again."""
-    connection.execute(_LONG)
-    if statuses:
-        _take_as_told(connection, as_of, statuses)
 
 
 def _take_as_told(connection: Connection, as_of: date, but_of: Sequence[str] = ()) -> None:
@@ -82,10 +81,12 @@ def _served(statuses: Sequence[str]) -> Any:
     return func.coalesce(cast(landlords.c.paystackSubscriptionStatus, Text), "").in_(statuses)
 
 
-def items(connection: Connection, as_of: date, statuses: Sequence[str]) -> list[Item]:
+def news(connection: Connection, as_of: date, statuses: Sequence[str]) -> list[News]:
     """What is new for each landlord who is served; of what is overdue all, if any of it is new."""
     connection.execute(_LONG)
-    return [_item(kind, row) for kind in Kind for row in _new(connection, kind, as_of, statuses)]
+    items = [_item(kind, row) for kind in Kind for row in _new(connection, kind, as_of, statuses)]
+    known = _addressed(connection, sorted({item.landlord_id for item in items}))
+    return by_landlord(known, items)
 
 
 def _new(
@@ -134,7 +135,7 @@ def _cents(found: Any) -> int:
     return int(found) if Decimal(found or 0).is_finite() else 0
 
 
-def addressed(connection: Connection, ids: Sequence[str]) -> list[Landlord]:
+def _addressed(connection: Connection, ids: Sequence[str]) -> list[Landlord]:
     """Those of the landlords, by id, with what an e-mail to them needs."""
     name = func.coalesce(
         func.nullif(func.btrim(landlords.c.businessName), ""), func.btrim(landlords.c.name), ""
@@ -182,7 +183,7 @@ def settle(connection: Connection, landlord_id: str, day: date, state: str, why:
         )
 
 
-def give_up_fallen(connection: Connection) -> None:
+def _give_up_fallen(connection: Connection) -> None:
     """Who marked these has fallen: they may have left, and count as told."""
     age = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, SECONDS_UNDER_WAY)
     why = "the run fell before it knew whether the message had left"
