@@ -21,6 +21,13 @@ from leaseup_dagster.invoicing.jobs import (
 )
 from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksResource
 from leaseup_dagster.invoicing.sensor import planned_invoices_left
+from leaseup_dagster.landlords.jobs import (
+    landlord_emails,
+    landlords_at_half_past_eight,
+    preview_landlord_emails,
+    tell_landlords,
+)
+from leaseup_dagster.landlords.resource import LandlordDeliveryResource, MailSettingsResource
 from leaseup_dagster.operations.jobs import (
     digest_at_ten,
     failed_runs,
@@ -72,7 +79,7 @@ audit_books = dg.define_asset_job(
 )
 
 defs = dg.Definitions(
-    assets=[invoices, payment_requests, paystack_customers, reminders],
+    assets=[invoices, payment_requests, paystack_customers, reminders, landlord_emails],
     asset_checks=[*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS],
     jobs=[
         audit_books,
@@ -84,16 +91,19 @@ defs = dg.Definitions(
         explain_lease,
         forget_old_communications,
         forget_old_runs,
+        preview_landlord_emails,
         preview_late_payment_reminders,
         preview_upcoming_invoices,
         reconcile_payment_requests,
         send_daily_digest,
         send_late_payment_reminders,
+        tell_landlords,
         update_delivery_status,
     ],
     schedules=[
         reconciliation_at_two,
         invoicing_at_seven,
+        landlords_at_half_past_eight,
         reminders_at_nine,
         delivery_status_at_six,
         retention_on_sundays,
@@ -107,6 +117,8 @@ defs = dg.Definitions(
         "paystack": paystack,
         "creation": InvoiceCreationResource(engine=engine, paystack=paystack),
         "delivery": ReminderDeliveryResource(engine=engine, paystack=paystack, sms=sms),
+        "landlord_delivery": LandlordDeliveryResource(engine=engine),
+        "mail": MailSettingsResource(),
         "reminder_rules": ReminderRulesResource(),
         "repairs": RepairsResource(engine=engine, paystack=paystack),
         "sms": sms,

@@ -29,7 +29,8 @@ TEMPLATE = "template_leaseup"
 GATE = 4711
 OURS = (
     "DATABASE_URL", "PAYSTACK_", "TASK_", "SMS_", "REMINDER_", "TWILIO_", "AWS_", "DAGSTER_",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMMUNICATIONS_", "CELERY_",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMMUNICATIONS_", "CELERY_", "SMTP_",
+    "LANDLORD_", "EMAIL_", "LEASEUP_",
 )  # fmt: skip
 
 

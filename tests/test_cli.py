@@ -21,6 +21,7 @@ from leaseup_dagster.settings import (
     CommunicationsSettings,
     DatabaseSettings,
     ExecutorSettings,
+    MailSettings,
     PaystackSettings,
     ReminderSettings,
     RunsSettings,
@@ -33,6 +34,7 @@ Command = Callable[..., int]
 GROUPS = (
     DatabaseSettings,
     ExecutorSettings,
+    MailSettings,
     PaystackSettings,
     TaskSettings,
     SmsSettings,
@@ -174,7 +176,7 @@ def test_check_says_that_all_is_well(
 
     *lines, last = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
-    assert (len(lines), last) == (9, "all 9 right")
+    assert (len(lines), last) == (10, "all 10 right")
 
 
 def test_check_names_everything_that_is_wrong(
@@ -191,7 +193,7 @@ def test_check_names_everything_that_is_wrong(
 
     lines = capsys.readouterr().out.splitlines()
     wrong = [line for line in lines if line.startswith("wrong")]
-    assert (len(wrong), lines[-1]) == (4, "4 of 8 wrong")
+    assert (len(wrong), lines[-1]) == (4, "4 of 9 wrong")
     assert "DAGSTER_POSTGRES_URL: must be written postgresql+psycopg2://" in wrong[0]
     assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[1]
     assert "TASK_BATCH_SIZE" in wrong[2]

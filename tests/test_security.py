@@ -22,6 +22,7 @@ from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TwilioStandIn
 from leaseup_dagster.settings import PaystackSettings, SettingsError, load
 from tests.faults.whole_jobs import found_again, run_config
@@ -59,6 +60,8 @@ def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
         "send_late_payment_reminders": {
             "mark_overdue_invoices": AS_OF | {"ignore_quiet_hours": True}
         },
+        "tell_landlords": {"begin_telling": AS_OF},
+        "preview_landlord_emails": {"preview_landlord_news": AS_OF},
         "update_delivery_status": {},
         "reconcile_payment_requests": {},
         "audit_books": {},
@@ -85,9 +88,17 @@ def twilio() -> Iterator[TwilioStandIn]:
 
 
 @pytest.fixture
+def mail_server() -> Iterator[SmtpStandIn]:
+    """It refuses, and says of whom it speaks."""
+    with smtp_stand_in() as stand_in:
+        stand_in.answers = Answers(rcpt="550 <canarymail0@example.com> is not welcome")
+        yield stand_in
+
+
+@pytest.fixture
 def secrets(
     settings: pytest.MonkeyPatch, paystack: PaystackStandIn, twilio: TwilioStandIn,
-    database_url: str,
+    mail_server: SmtpStandIn, database_url: str,
 ) -> pytest.MonkeyPatch:  # fmt: skip
     paystack.habits.keys = {KEY}
     url = make_url(database_url).set(password=PASSWORD).render_as_string(hide_password=False)
@@ -100,6 +111,9 @@ def secrets(
         "SMS_API_SECRET": SMS_SECRET,
         "SMS_FROM_NUMBER": "LeaseUp",
         "TWILIO_BASE_URL": twilio.url,
+        "LANDLORD_EMAILS_ENABLED": "true",
+        "SMTP_URL": mail_server.url(),
+        "EMAIL_FROM": "rent@example.com",
         "TASK_MAX_DURATION_SECONDS": "30",
         "ALERT_SMS_NUMBERS": NUMBERS[1],
         "ALERT_URLS": "json://canarysecret08:canarysecret09@127.0.0.1:9/canarysecret10",
@@ -115,6 +129,11 @@ def people(connection: Connection, paystack: PaystackStandIn) -> tuple[str, str]
         connection, name="Canaryowner", businessName="Canaryowner Homes",
         email="canarymail0@example.com",
     )  # fmt: skip
+    began = date(2026, 1, 1)
+    connection.execute(
+        text("INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', :day)"),
+        {"day": began},
+    )
     made = []
     for number, phone in enumerate(NUMBERS, start=1):
         email = "canarymail without at" if number == 3 else f"canarymail{number}@example.com"
@@ -212,6 +231,8 @@ def test_no_job_keeps_or_prints_what_is_private(
     outcomes = {job: launch(job, ops) for job, ops in jobs(*people).items()}
 
     assert not outcomes["create_paystack_customers"]
+    refused = text("SELECT state FROM leaseup_dagster.landlord_email")
+    assert list(connection.execute(refused).scalars()) == ["refused"]
     assert_nothing_private(tmp_path, capfd, kept)
 
 

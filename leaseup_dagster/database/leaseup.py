@@ -50,6 +50,7 @@ landlord = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text),
+    Column("email", Text),
     Column("businessName", Text),
     Column("paystackSplitGroupId", Text),
     Column("paystackSubscriptionStatus", SubscriptionPlanStatus),

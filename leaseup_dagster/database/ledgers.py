@@ -216,6 +216,30 @@ step_output = Table(
     Column("written_at", DateTime(timezone=True), nullable=False),
 )
 
+landlord_email = Table(
+    "landlord_email",
+    metadata,
+    Column("landlord_id", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    # sending (committed before the message leaves), sent, unknown; deferred and refused were not
+    # taken, and may be sent again.
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempted_at", DateTime(timezone=True), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("why", Text),
+)
+
+landlord_event = Table(
+    "landlord_event",
+    metadata,
+    Column("landlord_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    # In the e-mail of this day; none: it was there before the first one, or nobody was served.
+    Column("day", Date),
+)
+
 RIGHTS = {
     "alembic_version": ("SELECT",),
     "asked_invoice": ("SELECT", "INSERT", "UPDATE"),
@@ -229,6 +253,8 @@ RIGHTS = {
     "reminder_ledger": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "reminder_template": ("SELECT", "INSERT"),
     "request_quota": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_email": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_event": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "step_output": ("SELECT", "INSERT", "UPDATE", "DELETE"),
 }
 """What a run does with each of them: the least that its user must be allowed."""

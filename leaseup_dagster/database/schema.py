@@ -6,7 +6,7 @@ from sqlalchemy.exc import ProgrammingError
 from leaseup_dagster.database.ledgers import SCHEMA
 from leaseup_dagster.settings import SettingsError
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision in `migrations/versions`; kept here so that a run that finds the schema
 up to date need not load Alembic. A test holds the two together."""
 

@@ -54,28 +54,36 @@ def received(some: FromClause, *only: ColumnElement[bool], by: Sequence[ColumnEl
     `some` has an invoice's `id`, `paystackId` and `offlineReference`; `only` narrows the payments.
     Invoices without a payment are left out.
     """
+    paid = by_amount(some, *only, by=by)
+    totals = [paid.c[column.key] for column in by if column.key]
+    return (
+        select(*totals, func.sum(paid.c.cents * paid.c.times).label("cents"))
+        .group_by(*totals)
+        .cte("received")
+    )
+
+
+def by_amount(
+    some: FromClause, *only: ColumnElement[bool], by: Sequence[ColumnElement[Any]]
+) -> CTE:
+    """The same by the amount of a payment: how many `times` so many `cents` were paid, and `last`
+    at which instant (UTC, without a zone)."""
     payment = _distinct(some, only, by).cte("payment")
-    names = [column.key for column in by if column.key]
-    keys = [payment.c[name] for name in names]
-    by_amount = (
+    keys = [payment.c[column.key] for column in by if column.key]
+
+    def number(kind: str) -> ColumnElement[int]:
+        return func.count().filter(payment.c.kind == kind)
+
+    at_paystack = func.greatest(number("paystack"), number("webhook"))
+    return (
         select(
             *keys,
             payment.c.cents,
-            func.greatest(
-                func.count().filter(payment.c.kind == "paystack"),
-                func.count().filter(payment.c.kind == "webhook"),
-            ).label("at_paystack"),
-            func.count().filter(payment.c.kind == "by hand").label("by_hand"),
+            (at_paystack + number("by hand")).label("times"),
+            func.max(payment.c.at).label("last"),
         )
         .group_by(*keys, payment.c.cents)
         .cte("by_amount")
-    )
-    totals = [by_amount.c[name] for name in names]
-    times = by_amount.c.at_paystack + by_amount.c.by_hand
-    return (
-        select(*totals, func.sum(by_amount.c.cents * times).label("cents"))
-        .group_by(*totals)
-        .cte("received")
     )
 
 
@@ -102,8 +110,8 @@ def _distinct(
         identity.label("identity"),
     ]
     return (
-        select(*columns)
+        select(*columns, func.max(transaction.c.createdAt).label("at"))
         .join_from(transaction, some, some.c.id == transaction.c.invoiceId)
         .where(*only)
-        .distinct()
+        .group_by(*columns)
     )

@@ -19,6 +19,8 @@ from leaseup_dagster.database.rehearsal import rehearse
 from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url, unknown_parameters
 from leaseup_dagster.invoicing import rehearsal as of_invoices
+from leaseup_dagster.landlords.letter import Letters
+from leaseup_dagster.mail.sender import Accepted, SmtpSender
 from leaseup_dagster.operations.channels import channels
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import KeyRejected, PaystackError, Refused
@@ -28,6 +30,7 @@ from leaseup_dagster.settings import (
     DagsterSettings,
     DatabaseSettings,
     ExecutorSettings,
+    MailSettings,
     PaystackSettings,
     ReminderSettings,
     SettingsError,
@@ -64,6 +67,7 @@ def look(*, ask_paystack: bool) -> Iterator[Line]:
         "sms": _sms,
         "reminders": _reminders,
         "alerts": _alerts,
+        "landlords": _landlords,
     }
     if ask_paystack:
         lines["paystack answers"] = _paystack_answers
@@ -225,6 +229,19 @@ class _NoQuota:
     def learn(self, endpoint: str, requests_per_minute: int) -> None: ...
 
     def pause(self, endpoint: str, seconds: float) -> None: ...
+
+
+def _landlords() -> str:
+    """Speaks to the mail server, up to a message."""
+    mail = load(MailSettings)
+    if not mail.landlord_emails_enabled:
+        return "Landlords: LANDLORD_EMAILS_ENABLED is false; they are told nothing"
+    Letters(mail)
+    outcome = SmtpSender(mail.smtp_url.get_secret_value()).try_out()
+    if not isinstance(outcome, Accepted):
+        raise SettingsError(getattr(outcome, "why", "SMTP_URL: no answer"))
+    to = "one address, LANDLORD_EMAILS_TO" if mail.landlord_emails_to else "each landlord"
+    return f"Landlords: the mail server answers; one e-mail a day at most to {to}"
 
 
 def _paystack_answers() -> str:

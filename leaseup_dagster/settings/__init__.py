@@ -6,6 +6,7 @@ before anything is read or written. Messages name the variable; they never repea
 
 from leaseup_dagster.settings.alerts import AlertSettings
 from leaseup_dagster.settings.group import SettingsError, load
+from leaseup_dagster.settings.mail import MailSettings
 from leaseup_dagster.settings.paystack import SEND_WINDOW_SECONDS, PaystackSettings
 from leaseup_dagster.settings.reminders import REMINDER_PLACEHOLDERS, ReminderSettings
 from leaseup_dagster.settings.storage import DagsterSettings, DatabaseSettings, RunsSettings
@@ -20,6 +21,7 @@ __all__ = [
     "DagsterSettings",
     "DatabaseSettings",
     "ExecutorSettings",
+    "MailSettings",
     "PaystackSettings",
     "ReminderSettings",
     "RunsSettings",

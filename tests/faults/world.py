@@ -42,6 +42,7 @@ _UNBREAK = "DROP FUNCTION IF EXISTS break_here CASCADE; DROP SEQUENCE IF EXISTS 
 _PASS = (
     "UPDATE leaseup_dagster.invoice_ledger SET attempted_at = attempted_at - :span",
     "UPDATE leaseup_dagster.reminder_ledger SET attempted_at = attempted_at - :span",
+    "UPDATE leaseup_dagster.landlord_email SET attempted_at = attempted_at - :span",
     "UPDATE leaseup_dagster.request_quota"
     " SET next_at = next_at - extract(epoch FROM CAST(:span AS interval))",
 )

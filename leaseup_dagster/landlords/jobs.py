@@ -1,0 +1,53 @@
+"""What a person launches, and the clock: the jobs that tell landlords and the 08:30 schedule."""
+
+import dagster as dg
+
+from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.landlords.ops import (
+    begin_telling,
+    preview_landlord_news,
+    report_telling,
+    tell_each_landlord,
+)
+from leaseup_dagster.retries import RUN_TAGS
+
+landlord_emails = dg.AssetSpec(
+    "landlord_emails",
+    group_name="rent",
+    description="Which landlords were told what is new with their rent by tell_landlords at 08:30,"
+    " in one e-mail a day at most. The numbers are plotted over time.",
+)
+
+
+@dg.job(
+    description="One e-mail to each landlord who has news: invoices sent, payments, arrears, leases"
+    " that end, what only they can put right. Nothing is told twice. Off until"
+    " LANDLORD_EMAILS_ENABLED is true. Runs by itself at 08:30.",
+    tags={**RUN_TAGS, "leaseup/exclusive": "tell_landlords"},
+)
+def tell_landlords() -> None:
+    report_telling(tell_each_landlord(begin_telling()))
+
+
+@dg.job(
+    description="What tell_landlords would tell each landlord, rendered, without anybody's name."
+    " Writes nothing and sends nothing.",
+    tags=RUN_TAGS,
+)
+def preview_landlord_emails() -> None:
+    preview_landlord_news()
+
+
+@dg.schedule(
+    job=tell_landlords,
+    cron_schedule="30 8 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 08:30 in Johannesburg.",
+)
+def landlords_at_half_past_eight(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    day = johannesburg_date(context.scheduled_execution_time)
+    return dg.RunRequest(
+        run_key=day.isoformat(),
+        run_config={"ops": {"begin_telling": {"config": {"as_of": day.isoformat()}}}},
+    )
