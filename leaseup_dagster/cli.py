@@ -7,11 +7,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
+from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.as_of import parse_date, resolve_as_of
@@ -23,6 +26,8 @@ from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
+from leaseup_dagster.exports import rows, stream
+from leaseup_dagster.exports.stream import NothingToExport
 from leaseup_dagster.operations import checkup
 from leaseup_dagster.operations.checkup import database_url, schema_revision
 from leaseup_dagster.paystack.errors import PaystackError
@@ -103,6 +108,56 @@ def communications(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def arrears(arguments: argparse.Namespace) -> int:
+    """Print what is owed at the end of a day, an invoice a line, as CSV or JSON."""
+    as_of = _day(arguments.as_of, "--as-of")
+    return _export(arguments, rows.ARREARS, rows.arrears_rows(as_of, arguments.landlord))
+
+
+def invoices(arguments: argparse.Namespace) -> int:
+    """Print every invoice made from one day to another, as CSV or JSON."""
+    first, last = _days(arguments)
+    return _export(arguments, rows.INVOICES, rows.invoice_rows(first, last, arguments.landlord))
+
+
+def payments(arguments: argparse.Namespace) -> int:
+    """Print every payment made from one day to another, and what each adds to the sum."""
+    first, last = _days(arguments)
+    return _export(arguments, rows.PAYMENTS, rows.payment_rows(first, last, arguments.landlord))
+
+
+def _days(arguments: argparse.Namespace) -> tuple[date, date]:
+    first, last = _day(arguments.first, "--from"), _day(arguments.last, "--to")
+    if first > last:
+        raise NothingToExport(f"--from {first} is after --to {last}.")
+    return first, last
+
+
+def _day(given: str, name: str) -> date:
+    """Empty: today in Johannesburg."""
+    try:
+        return parse_date(given, name) if given else resolve_as_of("")
+    except ValueError as error:
+        raise NothingToExport(str(error)) from None
+
+
+def _export(arguments: argparse.Namespace, columns: Sequence[str], asked: Select[Any]) -> int:
+    engine = open_engine(database_url(), connections=1)
+    try:
+        stream.export(
+            engine,
+            arguments.act.__name__,
+            columns,
+            asked,
+            landlord=arguments.landlord,
+            as_json=arguments.format == "json",
+            to=sys.stdout,
+        )
+    finally:
+        engine.dispose()
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="leaseup-dagster",
@@ -144,16 +199,32 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument(
         "--to", dest="last", default="", metavar="YYYY-MM-DD", help="last day; default: today"
     )
+    for act in (arrears, invoices, payments):
+        filing = command(act)
+        filing.add_argument("--landlord", default="", metavar="LANDLORD_ID", help="default: all")
+        filing.add_argument("--format", choices=("csv", "json"), default="csv")
+        if act is arrears:
+            day = "YYYY-MM-DD"
+            filing.add_argument("--as-of", default="", metavar=day, help="default: today")
+            continue
+        filing.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
+        filing.add_argument(
+            "--to", dest="last", default="", metavar="YYYY-MM-DD", help="last day; default: today"
+        )
     return parser
 
 
 def main() -> int:
-    """The exit code: 0 if all is well, 1 with a message that says what to do."""
+    """The exit code: 0 if all is well, 1 with a message that says what to do, 2 for what was typed
+    wrong."""
     arguments = _parser().parse_args()
     variables = dotenv_values(Path.cwd() / ".env")
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
         return int(arguments.act(arguments))
+    except NothingToExport as error:
+        print(error, file=sys.stderr)
+        return 2
     except (SettingsError, PaystackError, UnknownLease, ValueError) as error:
         print(error, file=sys.stderr)
     except DBAPIError as error:

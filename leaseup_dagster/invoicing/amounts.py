@@ -48,27 +48,35 @@ def due(some: CTE) -> CTE:
     )
 
 
-def received(some: FromClause, *only: ColumnElement[bool], by: Sequence[ColumnElement[Any]]) -> CTE:
+def received(
+    some: FromClause,
+    *only: ColumnElement[bool],
+    by: Sequence[ColumnElement[Any]],
+    name: str = "received",
+) -> CTE:
     """What was paid on each invoice of `some`, in `cents`, grouped `by` columns of it.
 
     `some` has an invoice's `id`, `paystackId` and `offlineReference`; `only` narrows the payments.
-    Invoices without a payment are left out.
+    Invoices without a payment are left out. `name` is the CTE's, where there are several.
     """
-    paid = by_amount(some, *only, by=by)
+    paid = by_amount(some, *only, by=by, name=f"{name}_by_amount")
     totals = [paid.c[column.key] for column in by if column.key]
     return (
         select(*totals, func.sum(paid.c.cents * paid.c.times).label("cents"))
         .group_by(*totals)
-        .cte("received")
+        .cte(name)
     )
 
 
 def by_amount(
-    some: FromClause, *only: ColumnElement[bool], by: Sequence[ColumnElement[Any]]
+    some: FromClause,
+    *only: ColumnElement[bool],
+    by: Sequence[ColumnElement[Any]],
+    name: str = "by_amount",
 ) -> CTE:
     """The same by the amount of a payment: how many `times` so many `cents` were paid, and `last`
     at which instant (UTC, without a zone)."""
-    payment = _distinct(some, only, by).cte("payment")
+    payment = _distinct(some, only, by).cte(f"{name}_payment")
     keys = [payment.c[column.key] for column in by if column.key]
 
     def number(kind: str) -> ColumnElement[int]:
@@ -83,7 +91,7 @@ def by_amount(
             func.max(payment.c.at).label("last"),
         )
         .group_by(*keys, payment.c.cents)
-        .cte("by_amount")
+        .cte(name)
     )
 
 
@@ -91,18 +99,7 @@ def _distinct(
     some: FromClause, only: Sequence[ColumnElement[bool]], by: Sequence[ColumnElement[Any]]
 ) -> Select[Any]:
     """One row for each payment of one kind, however often it was written."""
-    reference = func.nullif(transaction.c.referenceId, "")
-    kind = case(
-        (cast(transaction.c.method, Text) == "PAYSTACK", "paystack"),
-        (or_(reference == some.c.offlineReference, reference == some.c.paystackId), "webhook"),
-        else_="by hand",
-    )
-    identity = case(
-        (kind == "paystack", func.coalesce(reference, transaction.c.id)),
-        # Paystack's own date of the payment: a repeated message has the same one.
-        (kind == "webhook", cast(transaction.c.createdAt, Text)),
-        else_=transaction.c.id,
-    )
+    kind, identity = told_apart(some)
     columns = [
         *by,
         kind.label("kind"),
@@ -115,3 +112,21 @@ def _distinct(
         .where(*only)
         .group_by(*columns)
     )
+
+
+def told_apart(some: FromClause) -> tuple[ColumnElement[str], ColumnElement[str]]:
+    """Who wrote a row of `transaction` of an invoice of `some` (`paystack` is us, `webhook`,
+    `by hand`), and what two rows have in common that are one payment."""
+    reference = func.nullif(transaction.c.referenceId, "")
+    kind: ColumnElement[str] = case(
+        (cast(transaction.c.method, Text) == "PAYSTACK", "paystack"),
+        (or_(reference == some.c.offlineReference, reference == some.c.paystackId), "webhook"),
+        else_="by hand",
+    )
+    identity: ColumnElement[str] = case(
+        (kind == "paystack", func.coalesce(reference, transaction.c.id)),
+        # Paystack's own date of the payment: a repeated message has the same one.
+        (kind == "webhook", cast(transaction.c.createdAt, Text)),
+        else_=transaction.c.id,
+    )
+    return kind, identity

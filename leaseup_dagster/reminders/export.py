@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from sqlalchemy import Connection, Row
 
 from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.csv_cells import harmless
 from leaseup_dagster.database import ids
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reminders import communications
@@ -29,8 +30,6 @@ RESULTS = {
     "planned": "not sent",
 }
 """The ledger's state of a text, as the record calls it."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NothingToExport(ValueError):
@@ -57,13 +56,6 @@ def write(rows: Iterable[Row[Any]], to: TextIO) -> None:
     writer = csv.writer(to, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
-
-
-def harmless(cell: object) -> str:
-    """The cell as text that no spreadsheet takes for a formula."""
-    said = "" if cell is None else str(cell)
-    # Some trim a cell before they look at it.
-    return f"'{said}" if said.startswith(_FORMULA) or said.lstrip().startswith(_FORMULA) else said
 
 
 def _cells(row: Row[Any]) -> tuple[object, ...]:

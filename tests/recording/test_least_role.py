@@ -82,6 +82,9 @@ def test_commands_and_steps_on_many_machines_need_no_more(
     assert f"Lease {lease} as of" in command("explain", lease, "--as-of", AS_OF["as_of"])[1]
     assert command("communications", "--lease", lease)[0] == 0
     assert command("grants")[0] == 0
+    assert command("arrears")[0] == 0
+    assert command("invoices", "--from", "2026-01-01")[0] == 0
+    assert command("payments", "--from", "2026-01-01")[0] == 0
     engine = open_engine(as_role(database_url), 1)
     with engine.begin() as connection:
         step_outputs.keep(connection, "a", b"1")

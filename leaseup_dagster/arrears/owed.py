@@ -1,0 +1,73 @@
+"""SQL: what was owed on each invoice at the end of a day in Johannesburg. Set-based, one pass.
+
+A debt as of a past day is what was billed by then, less what was received by then. LeaseUp does not
+keep when a status changed: what is PAID today was owed then as far as money came in after it, and
+what is CANCELLED or a DRAFT today never counts.
+"""
+
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Text, and_, case, cast, func, literal, or_, select
+
+from leaseup_dagster.arrears.ageing import UPPER_DAYS, Age
+from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.database.leaseup import invoice, transaction
+from leaseup_dagster.invoicing import amounts
+from leaseup_dagster.invoicing.receipts import OPEN
+
+COUNTS = (*OPEN, "PAID")
+"""Statuses of an invoice that was really billed."""
+
+
+def end_of(day: date) -> datetime:
+    """The instant at which a day in Johannesburg is over, as LeaseUp's timestamps: UTC, no zone."""
+    midnight = datetime.combine(day + timedelta(days=1), time(), JOHANNESBURG)
+    return midnight.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def billed_by(as_of: date) -> ColumnElement[bool]:
+    """An invoice that counted at the end of the day. Its amount is one: no NaN, no infinity."""
+    return and_(
+        cast(invoice.c.status, Text).in_(COUNTS),
+        invoice.c.createdAt < end_of(as_of),
+        invoice.c.dueAmount.between(0, 1e9),
+    )
+
+
+def owed(as_of: date) -> CTE:
+    """Every invoice on which something was owed: its columns, `amount_cents`, `paid_cents`,
+    `due_cents`, `days_overdue` and `age`."""
+    some = select(invoice).where(billed_by(as_of)).cte("billed")
+    by = (some.c.id,)
+    paid = amounts.received(some, transaction.c.createdAt < end_of(as_of), by=by, name="paid")
+    later = amounts.received(some, transaction.c.createdAt >= end_of(as_of), by=by, name="later")
+    amount, received = amounts.in_cents(some.c.dueAmount), func.coalesce(paid.c.cents, 0)
+    due = case(
+        (
+            cast(some.c.status, Text) == "PAID",
+            func.least(amount - received, func.coalesce(later.c.cents, 0)),
+        ),
+        else_=amount - received,
+    )
+    days = literal(as_of) - func.coalesce(some.c.dueDate, literal(as_of))
+    return (
+        select(
+            some,
+            amount.label("amount_cents"),
+            received.label("paid_cents"),
+            due.label("due_cents"),
+            days.label("days_overdue"),
+            _age(days).label("age"),
+        )
+        .outerjoin(paid, paid.c.id == some.c.id)
+        .outerjoin(later, later.c.id == some.c.id)
+        .where(due > 0, or_(paid.c.cents.is_(None), paid.c.cents <= 1e13))
+        .cte("owed")
+    )
+
+
+def _age(days: Any) -> ColumnElement[str]:
+    """What `ageing.age_of` says."""
+    whens = [(days <= most, literal(age.value)) for age, most in UPPER_DAYS.items()]
+    return case(*whens, else_=literal(Age.OVER_90.value))

@@ -1,0 +1,10 @@
+"""A cell of a CSV file that a spreadsheet shows as it is. Pure."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def harmless(cell: object) -> str:
+    """The cell as text that no spreadsheet takes for a formula."""
+    said = "" if cell is None else str(cell)
+    # Some trim a cell before they look at it.
+    return f"'{said}" if said.startswith(_FORMULA) or said.lstrip().startswith(_FORMULA) else said
