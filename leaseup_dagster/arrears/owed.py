@@ -8,7 +8,7 @@ what is CANCELLED or a DRAFT today never counts.
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import CTE, ColumnElement, Text, and_, case, cast, func, literal, select
 
 from leaseup_dagster.arrears.ageing import UPPER_DAYS, Age
 from leaseup_dagster.as_of import JOHANNESBURG
@@ -35,14 +35,16 @@ def billed_by(as_of: date) -> ColumnElement[bool]:
     )
 
 
-def owed(as_of: date) -> CTE:
-    """Every invoice on which something was owed: its columns, `amount_cents`, `paid_cents`,
-    `due_cents`, `days_overdue` and `age`."""
+def standing(as_of: date) -> CTE:
+    """Every invoice that counted: its columns, `amount_cents`, `paid_cents`, `due_cents` (never
+    less than 0), `days_overdue` and `age`."""
     some = select(invoice).where(billed_by(as_of)).cte("billed")
     by = (some.c.id,)
     paid = amounts.received(some, transaction.c.createdAt < end_of(as_of), by=by, name="paid")
     later = amounts.received(some, transaction.c.createdAt >= end_of(as_of), by=by, name="later")
-    amount, received = amounts.in_cents(some.c.dueAmount), func.coalesce(paid.c.cents, 0)
+    amount = amounts.in_cents(some.c.dueAmount)
+    # A payment that is no amount is none.
+    received = case((paid.c.cents.between(0, 1e13), paid.c.cents), else_=0)
     due = case(
         (
             cast(some.c.status, Text) == "PAID",
@@ -56,14 +58,13 @@ def owed(as_of: date) -> CTE:
             some,
             amount.label("amount_cents"),
             received.label("paid_cents"),
-            due.label("due_cents"),
+            func.greatest(0, due).label("due_cents"),
             days.label("days_overdue"),
             _age(days).label("age"),
         )
         .outerjoin(paid, paid.c.id == some.c.id)
         .outerjoin(later, later.c.id == some.c.id)
-        .where(due > 0, or_(paid.c.cents.is_(None), paid.c.cents <= 1e13))
-        .cte("owed")
+        .cte("standing")
     )
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, Text, and_, case, cast, func, literal, select
 
-from leaseup_dagster.arrears import owed as arrears
-from leaseup_dagster.arrears.owed import end_of
+from leaseup_dagster.arrears.owed import end_of, standing
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.database.leaseup import invoice, lease, transaction
 from leaseup_dagster.invoicing import amounts
@@ -30,7 +29,7 @@ MONEY = frozenset({"amount", "paid", "due", "counted"})
 
 def arrears_rows(as_of: date, landlord: str) -> Select[Any]:
     """What is owed at the end of the day, oldest first."""
-    due = arrears.owed(as_of)
+    due = standing(as_of)
     asked = select(
         due.c.id.label("invoice"), due.c.leaseId.label("lease"),
         due.c.landlordId.label("landlord"), due.c.tenantId.label("tenant"),
@@ -38,7 +37,7 @@ def arrears_rows(as_of: date, landlord: str) -> Select[Any]:
         due.c.age, due.c.amount_cents.label("amount"), due.c.paid_cents.label("paid"),
         due.c.due_cents.label("due"), _currency(due.c.leaseId), cast(due.c.status, Text),
         due.c.paystackId.label("payment request"),
-    ).order_by(due.c.dueDate, due.c.id)  # fmt: skip
+        ).where(due.c.due_cents > 0).order_by(due.c.dueDate, due.c.id)  # fmt: skip
     return asked.where(due.c.landlordId == landlord) if landlord else asked
 
 
