@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from leaseup_dagster.arrears.checks import ARREARS_CHECKS
+from leaseup_dagster.arrears.jobs import arrears, arrears_at_half_past_nine, report_arrears
 from leaseup_dagster.customers.jobs import (
     create_paystack_customers,
     paystack_customers,
@@ -69,18 +71,35 @@ engine = EngineResource()
 paystack = PaystackResource(quota=QuotaResource(engine=engine))  # type: ignore[arg-type]
 sms = SmsResource()
 
+CHECKS = [*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS, *ARREARS_CHECKS]
+
+leaseup_tables = dg.AssetSpec(
+    "leaseup_tables",
+    group_name="rent",
+    description="LeaseUp's own tables: leases, tenants, invoices and payments. Its application"
+    " writes them all day; everything here begins with them.",
+)
+
 audit_books = dg.define_asset_job(
     "audit_books",
-    selection=dg.AssetSelection.checks(*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS),
-    description="Evaluates every check of the assets `invoices`, `payment_requests` and"
-    " `reminders`, as their Checks tab does one by one. Asks the database only, changes nothing,"
+    selection=dg.AssetSelection.checks(*CHECKS),
+    description="Evaluates every check of the assets `invoices`, `payment_requests`, `reminders`"
+    " and `arrears`, as their Checks tab does one by one. Asks the database only, changes nothing,"
     " fails if a check fails.",
     tags=RUN_TAGS,
 )
 
 defs = dg.Definitions(
-    assets=[invoices, payment_requests, paystack_customers, reminders, landlord_emails],
-    asset_checks=[*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS],
+    assets=[
+        leaseup_tables,
+        paystack_customers,
+        invoices,
+        payment_requests,
+        reminders,
+        arrears,
+        landlord_emails,
+    ],
+    asset_checks=CHECKS,
     jobs=[
         audit_books,
         cancel_invoice,
@@ -95,6 +114,7 @@ defs = dg.Definitions(
         preview_late_payment_reminders,
         preview_upcoming_invoices,
         reconcile_payment_requests,
+        report_arrears,
         send_daily_digest,
         send_late_payment_reminders,
         tell_landlords,
@@ -105,6 +125,7 @@ defs = dg.Definitions(
         invoicing_at_seven,
         landlords_at_half_past_eight,
         reminders_at_nine,
+        arrears_at_half_past_nine,
         delivery_status_at_six,
         retention_on_sundays,
         digest_at_ten,

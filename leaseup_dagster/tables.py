@@ -39,6 +39,11 @@ def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]])
     return "\n".join([f"**{name}**", "", *body, "", *more])
 
 
+def markdown(said: str) -> MetadataValue:
+    """What the UI shows as a page."""
+    return MetadataValue.md(said)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> TableMetadataValue:
     """A table of at most `ROWS_SHOWN` rows; numbers are shown as numbers."""
     kinds = {int: "int", float: "float", bool: "bool"}

@@ -30,7 +30,7 @@ GATE = 4711
 OURS = (
     "DATABASE_URL", "PAYSTACK_", "TASK_", "SMS_", "REMINDER_", "TWILIO_", "AWS_", "DAGSTER_",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMMUNICATIONS_", "CELERY_", "SMTP_",
-    "LANDLORD_", "EMAIL_", "LEASEUP_",
+    "LANDLORD_", "ARREARS_", "EMAIL_", "LEASEUP_",
 )  # fmt: skip
 
 

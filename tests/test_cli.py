@@ -18,6 +18,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.settings import (
     AlertSettings,
+    ArrearsSettings,
     CommunicationsSettings,
     DatabaseSettings,
     ExecutorSettings,
@@ -34,6 +35,7 @@ Command = Callable[..., int]
 GROUPS = (
     DatabaseSettings,
     ExecutorSettings,
+    ArrearsSettings,
     MailSettings,
     PaystackSettings,
     TaskSettings,
@@ -240,7 +242,9 @@ def test_env_example_has_every_setting() -> None:
     assert set(example()) == settings | {"DAGSTER_POSTGRES_URL"}
 
 
-@pytest.mark.parametrize("group", [TaskSettings, ReminderSettings, AlertSettings, RunsSettings])
+@pytest.mark.parametrize(
+    "group", [TaskSettings, ReminderSettings, AlertSettings, ArrearsSettings, RunsSettings]
+)
 def test_env_example_shows_the_defaults(
     group: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
         "send_late_payment_reminders": {
             "mark_overdue_invoices": AS_OF | {"ignore_quiet_hours": True}
         },
+        "report_arrears": {"add_up_arrears": AS_OF},
         "tell_landlords": {"begin_telling": AS_OF},
         "preview_landlord_emails": {"preview_landlord_news": AS_OF},
         "update_delivery_status": {},

@@ -28,6 +28,7 @@ _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 paystack_customers = dg.AssetSpec(
     "paystack_customers",
     group_name="rent",
+    deps=["leaseup_tables"],
     description="Tenants that got a Paystack customer, and those that Paystack refused.",
 )
 

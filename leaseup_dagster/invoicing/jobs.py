@@ -28,6 +28,7 @@ from leaseup_dagster.retries import RUN_TAGS
 invoices = dg.AssetSpec(
     "invoices",
     group_name="rent",
+    deps=["paystack_customers"],
     description="What each morning's check_upcoming_invoices created, skipped and could not"
     " create. The numbers are plotted over time; each event holds that morning's report.",
 )

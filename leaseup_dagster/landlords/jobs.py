@@ -14,6 +14,7 @@ from leaseup_dagster.retries import RUN_TAGS
 landlord_emails = dg.AssetSpec(
     "landlord_emails",
     group_name="rent",
+    deps=["arrears"],
     description="Which landlords were told what is new with their rent by tell_landlords at 08:30,"
     " in one e-mail a day at most. The numbers are plotted over time.",
 )

@@ -15,6 +15,7 @@ from leaseup_dagster.retries import RUN_TAGS
 payment_requests = dg.AssetSpec(
     "payment_requests",
     group_name="rent",
+    deps=["invoices"],
     description="How Paystack's payment requests agree with LeaseUp, as each night's"
     " reconcile_payment_requests found and left them. The numbers are plotted over time.",
 )

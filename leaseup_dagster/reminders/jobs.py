@@ -22,6 +22,7 @@ from leaseup_dagster.retries import RUN_TAGS
 reminders = dg.AssetSpec(
     "reminders",
     group_name="rent",
+    deps=["payment_requests"],
     description="Whom each morning's send_late_payment_reminders texted, and whom not and why."
     " The numbers are plotted over time; each event holds that morning's report.",
 )

@@ -5,6 +5,7 @@ before anything is read or written. Messages name the variable; they never repea
 """
 
 from leaseup_dagster.settings.alerts import AlertSettings
+from leaseup_dagster.settings.arrears import ArrearsSettings
 from leaseup_dagster.settings.group import SettingsError, load
 from leaseup_dagster.settings.mail import MailSettings
 from leaseup_dagster.settings.paystack import SEND_WINDOW_SECONDS, PaystackSettings
@@ -17,6 +18,7 @@ __all__ = [
     "REMINDER_PLACEHOLDERS",
     "SEND_WINDOW_SECONDS",
     "AlertSettings",
+    "ArrearsSettings",
     "CommunicationsSettings",
     "DagsterSettings",
     "DatabaseSettings",

@@ -1,0 +1,62 @@
+"""What a person launches, and the clock: the job that reports the arrears, and its asset."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from leaseup_dagster.arrears import report, summary
+from leaseup_dagster.arrears.checks import check_arrears
+from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.retries import RUN_TAGS, SERVICE_UNREACHABLE
+from leaseup_dagster.run_config import DayConfig
+
+arrears = dg.AssetSpec(
+    "arrears",
+    group_name="rent",
+    deps=["reminders"],
+    description="Who owes how much, for how long, and how much of what fell due has come in: each"
+    " morning by report_arrears at 09:30, and for any past day by hand. The numbers are plotted.",
+)
+
+
+@dg.op(
+    retry_policy=SERVICE_UNREACHABLE,
+    description="Adds up what was owed at the end of the day: by age, by landlord, by month. Reads"
+    " only.",
+)
+def add_up_arrears(
+    context: dg.OpExecutionContext, config: DayConfig, engine: dg.ResourceParam[Engine]
+) -> Iterator[dg.AssetMaterialization | dg.Output[date]]:
+    as_of = config.day()
+    with engine.begin() as connection:
+        found = summary.arrears(connection, as_of, report.LISTED)
+    context.log.info(report.headline(found))
+    metadata = report.metadata(found)
+    yield dg.AssetMaterialization("arrears", metadata=metadata)
+    yield dg.Output(as_of, metadata=metadata)
+
+
+@dg.job(
+    description="Who owes how much, for how long, as of the end of a day; what was billed and"
+    " collected in it and in the twelve months before. Writes nothing. Runs by itself at 09:30.",
+    tags=RUN_TAGS,
+)
+def report_arrears() -> None:
+    check_arrears(add_up_arrears())
+
+
+@dg.schedule(
+    job=report_arrears,
+    cron_schedule="30 9 * * *",
+    execution_timezone=JOHANNESBURG.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 09:30 in Johannesburg, after the reminders.",
+)
+def arrears_at_half_past_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    day = johannesburg_date(context.scheduled_execution_time)
+    return dg.RunRequest(
+        run_key=day.isoformat(),
+        run_config={"ops": {"add_up_arrears": {"config": {"as_of": day.isoformat()}}}},
+    )
