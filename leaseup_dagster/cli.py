@@ -222,6 +222,9 @@ def main() -> int:
     os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
         return int(arguments.act(arguments))
+    except BrokenPipeError:  # whoever read it, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except NothingToExport as error:
         print(error, file=sys.stderr)
         return 2
