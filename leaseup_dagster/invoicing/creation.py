@@ -24,6 +24,7 @@ from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing import adoption, ledger, standing
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import Claim
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.paystack.client import PaystackClient, Turn
 from leaseup_dagster.paystack.errors import (
@@ -234,10 +235,23 @@ class InvoiceCreation:
         return self.paystack.payment_requests_of(customer_id)
 
     def _adopt(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:
-        """Record what an earlier attempt made."""
+        """Record what an earlier attempt made, unless somebody else has billed the month since."""
+        with self.engine.connect() as connection:
+            billed = standing.is_billed_beside(connection, attempt.key, found.request_code)
+        if billed:
+            return self._take_back(attempt, found)
         with self.engine.begin() as connection:
             recorded = adoption.record_found(connection, attempt.key, attempt.reference, found)
         return Outcome(attempt.key, Kind.ADOPTED if recorded else Kind.TAKEN)
+
+    def _take_back(self, attempt: Unanswered, found: PaymentRequest) -> Outcome:
+        """Two requests for one month: ours is archived before the ledger lets go of it. One with
+        money on it is for the reconciliation, which records the money and closes the other."""
+        if not (found.has_payments or found.archived):
+            self.paystack.archive_payment_request(found.request_code)
+        with self._commit_each() as connection:
+            ledger.withdraw(connection, attempt, SkipReason.ALREADY_INVOICED)
+        return Outcome(attempt.key, Kind.TAKEN)
 
     def _commit_each(self) -> Connection:
         """A connection on which every statement is its own committed transaction."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from leaseup_dagster.database.leaseup import customer_code, tenant
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.invoicing.standing import Unanswered, among
 
 
@@ -128,19 +129,26 @@ def claim(connection: Connection, key: LedgerKey) -> Claim | None:
     )
 
 
+def withdraw(connection: Connection, attempt: Unanswered, reason: SkipReason) -> None:
+    """It was found, and is taken back for the reason: another invoice stands for the month. Should
+    it ever be billed again, then under a new reference."""
+    taken_back = _as_it_was(attempt).values(
+        state="cancelled",
+        error=reason.value,
+        billing=ledger.c.billing + 1,
+        updated_at=func.now(),
+    )
+    connection.execute(taken_back)
+
+
 _NEVER_ARRIVED = "Not found at Paystack when it had settled: the request never arrived"
 
 
 def plan_again(connection: Connection, attempt: Unanswered) -> bool:
     """Back to planned: it has settled and is not at Paystack. Today's rules decide whether it is
     sent again. False: another worker has it."""
-    again = update(ledger).where(
-        _is(attempt.key),
-        ledger.c.state == "requesting",
-        ledger.c.attempted_at == attempt.attempted_at,
-    )
     done = connection.execute(
-        again.values(state="planned", error=_NEVER_ARRIVED, updated_at=func.now())
+        _as_it_was(attempt).values(state="planned", error=_NEVER_ARRIVED, updated_at=func.now())
     )
     return done.rowcount > 0
 
@@ -260,6 +268,15 @@ def point_at_invoice(
         )
     )
     return updated.rowcount == 1
+
+
+def _as_it_was(attempt: Unanswered) -> Any:
+    """The row without an answer, unless somebody has claimed it since."""
+    return update(ledger).where(
+        _is(attempt.key),
+        ledger.c.state == "requesting",
+        ledger.c.attempted_at == attempt.attempted_at,
+    )
 
 
 def _while_claimed(claimed: Claim) -> Any:

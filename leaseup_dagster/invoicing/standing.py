@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, func, literal, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Date,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 from leaseup_dagster.database.leaseup import invoice
 from leaseup_dagster.database.ledgers import invoice_history as history
@@ -94,6 +106,21 @@ def invoice_of_request(connection: Connection, request_code: str) -> str | None:
     """The id of the invoice that LeaseUp already has for this payment request."""
     found = select(invoice.c.id).where(invoice.c.paystackId == request_code).limit(1)
     return connection.execute(found).scalar()
+
+
+def is_billed_beside(connection: Connection, key: LedgerKey, request_code: str) -> bool:
+    """Whether LeaseUp has a live rent invoice for the month that is about another payment request:
+    by hand at most three days from it, or by a rule, which may count months otherwise."""
+    apart = func.abs(invoice.c.dueDate - literal(key.due_date))
+    reach = case((invoice.c.recurringBillableId.is_not(None), 20), else_=3)
+    beside = select(invoice.c.id).where(
+        invoice.c.leaseId == key.lease_id,
+        cast(invoice.c.category, Text) == "RENT",
+        cast(invoice.c.status, Text) != "CANCELLED",
+        func.coalesce(invoice.c.paystackId, "") != request_code,
+        apart <= reach,
+    )
+    return bool(connection.execute(select(beside.exists())).scalar())
 
 
 def results(connection: Connection, keys: Sequence[LedgerKey]) -> list[InvoiceResult]:

@@ -303,6 +303,31 @@ def test_an_invoice_that_the_application_has_for_the_request_is_not_made_twice(
     assert len(invoices(connection)) == 1
 
 
+@pytest.mark.parametrize("paid", [False, True])
+def test_what_was_accepted_late_is_taken_back_when_leaseup_has_billed_the_month_meanwhile(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+    stands: Callable[[], InvoiceResult],
+    paid: bool,
+) -> None:
+    """Money on it is for the reconciliation, which knows what to do with it."""
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+    (made,) = paystack.payment_requests
+    if paid:
+        paystack.pay(made.request_code)
+    an_invoice(connection, planned.lease_id, planned.due_date, paystackId="PRQ_another")
+
+    assert creation.look_up(found_unanswered()).kind is Kind.TAKEN
+
+    assert (stands().state, stands().error) == ("cancelled", "already_invoiced")
+    assert len(invoices(connection)) == 1
+    assert bool(made.archived) is not paid
+
+
 def test_a_mark_that_went_stale_is_dropped_instead_of_sent(
     paystack: PaystackStandIn,
     creation: InvoiceCreation,
