@@ -22,10 +22,12 @@ from leaseup_dagster.sandbox.arrears import INVOICES
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.portfolio import LEASES
 from leaseup_dagster.sandbox.scene import lay_out
+from leaseup_dagster.sandbox.smtp import text_of
 from leaseup_dagster.sandbox.world import World, a_world
 
 EXPLAINED = "lease-answer-lost"
 CANCELLED = "lease-starts-in-future"
+LONG = 1500
 
 
 class Unexpected(Exception):
@@ -38,6 +40,7 @@ class Demo:
     today: date
     before: evidence.Footprint = field(init=False)
     paid: dict[str, str] = field(init=False, default_factory=dict)
+    payments: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.before = evidence.footprint(self.world)
@@ -124,6 +127,40 @@ class Demo:
         _expect_equal(evidence.footprint(self.world), self.before, "somebody was texted twice")
         print("   Sent nothing.")
 
+    def begin_telling(self) -> None:
+        """No history: what there is before the first run counts as told."""
+        _expect_equal(self.world.mail.caught, [], "the first run told somebody something")
+        self.payments = evidence.payment_rows(self.world)
+        print("   Sent nothing: landlords are told what is new from here on.")
+
+    def tell(self) -> None:
+        """Each landlord who is served reads of each of their new invoices and payments, once."""
+        addresses = [str(message["To"]) for message in self.world.mail.caught]
+        _expect_equal(len(addresses), len(set(addresses)), "somebody was told twice")
+        wanted = {
+            "invoice": evidence.new_invoices(self.world),
+            "payment": evidence.payment_rows(self.world) - self.payments,
+        }
+        _expect_equal(evidence.told(self.world), wanted, "landlords were told something else")
+        letters = [text_of(message) for message in self.world.mail.caught]
+        print(
+            f"   Sent {len(addresses)} e-mails about {wanted['invoice']} invoices and"
+            f" {wanted['payment']} payments. One of them reads:"
+        )
+        readable = max((one for one in letters if len(one) < LONG), key=len, default=letters[0])
+        print(textwrap.indent(readable.strip(), "   | ", lambda line: True))
+
+    def owe(self) -> None:
+        """By age, by landlord; all of it is what the invoices say."""
+        found = evidence.owed(self.world, self.today)
+        _expect_equal(found.all.total, evidence.owed_cents(self.world), "another sum is owed")
+        ages = [age.value for age in found.all.cents]
+        rows = [
+            (one.landlord_id or "all", *(format_rands(c).rjust(12) for c in one.cents.values()))
+            for one in (*found.landlords, found.all)
+        ]
+        _print_table([("", *(age.rjust(12) for age in ages)), *rows])
+
     def explain(self) -> None:
         """The story of one lease, as `leaseup-dagster explain` prints it."""
         _expect_equal(evidence.footprint(self.world), self.before, "explaining made something")
@@ -181,6 +218,7 @@ def _taken_back(demo: Demo) -> dict[str, Any]:
 
 _CHECK = "check_upcoming_invoices"
 STEPS = [
+    Step("tell_landlords", "begin_telling", "the first time", Demo.begin_telling),
     Step("preview_upcoming_invoices", "preview_invoices", "what would be billed", Demo.preview),
     Step(_CHECK, "plan_invoices", "bills it; one answer of Paystack gets lost", Demo.check),
     Step(_CHECK, "plan_invoices", "once more", Demo.check_again),
@@ -191,6 +229,8 @@ STEPS = [
     Step("explain_lease", "explain_one_lease", "one lease's whole story", Demo.explain, _explained),
     Step("cancel_invoice", "choose_invoices_to_cancel", "takes one invoice back", Demo.cancel,
          _taken_back),
+    Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day", Demo.tell),
+    Step("report_arrears", "add_up_arrears", "who owes how much, for how long", Demo.owe),
 ]  # fmt: skip
 
 

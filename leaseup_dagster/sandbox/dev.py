@@ -31,6 +31,7 @@ Dagster's UI      {ui}
 Paystack's books  {paystack}/_sandbox/state
 Pay as a tenant   {paystack}/pay
 Texts sent        {twilio}/_sandbox/messages
+E-mails sent      {mail}/mail
 Dagster's output  {log}
 
 In another shell, where the .env is this world's:
@@ -104,6 +105,7 @@ def _instructions(world: World, ui: str) -> str:
         ui=ui,
         paystack=world.paystack.url,
         twilio=world.twilio.url,
+        mail=world.mail_page.url,
         log=world.log,
         work=world.working_directory,
         python=python,

@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import text
 
+from leaseup_dagster.arrears.summary import Arrears, arrears
 from leaseup_dagster.explanation.story import Rules, tell
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.invoicing.keys import LedgerKey
@@ -40,6 +41,34 @@ _STANDING = text(
     SELECT request_code AS code, state, invoice.status::text AS status
     FROM leaseup_dagster.invoice_ledger AS ledger
     JOIN invoice ON invoice.id = ledger.invoice_id WHERE ledger.lease_id = :lease_id
+    """
+)
+
+
+_TOLD = text(
+    """
+    SELECT kind, count(*) FROM leaseup_dagster.landlord_event
+    WHERE kind IN ('invoice', 'payment') AND day IS NOT NULL GROUP BY kind
+    """
+)
+_NEW_INVOICES = text(
+    """
+    SELECT count(*) FROM invoice
+    JOIN leaseup_dagster.invoice_ledger AS ledger ON ledger.invoice_id = invoice.id
+    JOIN "user" AS landlord ON landlord.id = invoice."landlordId"
+    WHERE ledger.state = 'invoiced' AND invoice.status <> 'CANCELLED'
+      AND ledger.planned_at > now() - interval '1 day'
+      AND landlord."paystackSubscriptionStatus" IN ('ACTIVE', 'NON_RENEWING')
+    """
+)
+_PAYMENT_ROWS = text("SELECT count(*) FROM transaction")
+_OWED = text(
+    """
+    SELECT coalesce(sum(round("dueAmount"::numeric * 100)), 0)::bigint - (
+        SELECT coalesce(sum(round("amountPaid"::numeric * 100)), 0)::bigint FROM transaction
+        JOIN invoice ON invoice.id = "invoiceId"
+        WHERE invoice.status IN ('PENDING', 'OVERDUE', 'PARTIALLY_PAID'))
+    FROM invoice WHERE status IN ('PENDING', 'OVERDUE', 'PARTIALLY_PAID')
     """
 )
 
@@ -143,3 +172,32 @@ def verdicts(world: World, today: date) -> dict[str, str | None]:
     with world.engine.connect() as connection:
         bill, skip = first_verdicts(connection, today, TaskSettings(), limit=1000)
     return {verdict.key.lease_id: verdict.reason for verdict in (*bill, *skip)}
+
+
+def payment_rows(world: World) -> int:
+    """Each payment of the demo is written down once."""
+    with world.engine.connect() as connection:
+        return int(connection.execute(_PAYMENT_ROWS).scalar_one())
+
+
+def new_invoices(world: World) -> int:
+    """Billed in the demo, of landlords who are told."""
+    with world.engine.connect() as connection:
+        return int(connection.execute(_NEW_INVOICES).scalar_one())
+
+
+def told(world: World) -> dict[str, int]:
+    """How many invoices and payments landlords were told of."""
+    with world.engine.connect() as connection:
+        return {kind: number for kind, number in connection.execute(_TOLD)}
+
+
+def owed(world: World, as_of: date) -> Arrears:
+    with world.engine.begin() as connection:
+        return arrears(connection, as_of, 10)
+
+
+def owed_cents(world: World) -> int:
+    """What open invoices say, less what was paid on them: added up a second time."""
+    with world.engine.connect() as connection:
+        return int(connection.execute(_OWED).scalar_one())

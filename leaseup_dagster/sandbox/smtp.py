@@ -73,6 +73,13 @@ class SmtpStandIn:
         return self.answers if meant else Answers()
 
 
+def text_of(message: EmailMessage) -> str:
+    """What a reader without HTML sees."""
+    body = message.get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
 @contextmanager
 def smtp_stand_in() -> Iterator[SmtpStandIn]:
     """On a port of its own; a login needs `PASSWORD`."""

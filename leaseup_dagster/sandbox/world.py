@@ -27,9 +27,11 @@ from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.mode import remember_mode
 from leaseup_dagster.sandbox import twilio as twilio_stand_in
 from leaseup_dagster.sandbox.leaseup_app import LeaseUpApp
+from leaseup_dagster.sandbox.mail_page import MailPage
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.processes import Children, told_to_stop
+from leaseup_dagster.sandbox.smtp import SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import TwilioStandIn
 
 PACKAGE_PARENT = Path(leaseup_dagster.__file__).parents[1]
@@ -59,6 +61,8 @@ class World:
     paystack: PaystackStandIn
     twilio: TwilioStandIn
     app: LeaseUpApp
+    mail: SmtpStandIn
+    mail_page: MailPage
     engine: Engine
     children: Children
 
@@ -116,9 +120,11 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         stack.callback(engine.dispose)
         app = stack.enter_context(LeaseUpApp(engine))
         paystack.webhook_url = app.webhook_url
+        mail = stack.enter_context(smtp_stand_in())
+        mail_page = stack.enter_context(MailPage(mail))
         remember_mode(engine, "test")  # from the first moment on no live key fits this database
         ours = {
-            **_settings(leaseup_url, paystack, twilio),
+            **_settings(leaseup_url, paystack, twilio, mail),
             "DAGSTER_HOME": str(folder / "dagster_home"),
             "DAGSTER_POSTGRES_URL": dagster_url,
             # The code that made this world also runs in it, wherever it was started from.
@@ -131,7 +137,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}
         children = Children(told, folder / "work", shell | ours)
         stack.callback(children.end_all)
-        yield World(folder, paystack, twilio, app, engine, children)
+        yield World(folder, paystack, twilio, app, mail, mail_page, engine, children)
 
 
 @contextmanager
@@ -142,7 +148,9 @@ def _databases(folder: Path) -> Iterator[tuple[str, str]]:
         yield server.url("leaseup"), server.url("dagster", "+psycopg2")
 
 
-def _settings(leaseup_url: str, paystack: PaystackStandIn, twilio: TwilioStandIn) -> dict[str, str]:
+def _settings(
+    leaseup_url: str, paystack: PaystackStandIn, twilio: TwilioStandIn, mail: SmtpStandIn
+) -> dict[str, str]:
     return {
         "DATABASE_URL": leaseup_url,
         "PAYSTACK_SECRET_KEY": "sk_test_sandbox",
@@ -155,6 +163,9 @@ def _settings(leaseup_url: str, paystack: PaystackStandIn, twilio: TwilioStandIn
         "SMS_FROM_NUMBER": "+27600000000",
         "TWILIO_BASE_URL": twilio.url,
         "REMINDER_QUIET_HOURS": "00:00-00:00",  # the same at any hour
+        "LANDLORD_EMAILS_ENABLED": "true",
+        "SMTP_URL": mail.url(),
+        "EMAIL_FROM": "LeaseUp <rent@leaseup.example>",
     }
 
 
