@@ -25,6 +25,7 @@ from tests.faults.chasing import Chases
 from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
 from tests.faults.explore import Tally
 from tests.faults.invoices import Mornings
+from tests.faults.landlords import ToldLandlords
 from tests.faults.leases import OverTheYears, one_bill_for_a_home_and_month
 from tests.faults.neighbour import WithLeaseUp
 from tests.faults.recovery import Heal
@@ -38,7 +39,7 @@ _CORRECTED = text(
 )
 
 
-class History(WithLeaseUp, OverTheYears, RuleBasedStateMachine):
+class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
     """One history. `world` and `tally` are set by `run_histories`."""
 
     world: World
@@ -53,6 +54,7 @@ class History(WithLeaseUp, OverTheYears, RuleBasedStateMachine):
         self._context.__enter__()
         self.today = today
         self.landlord = a_landlord(self.world.connection)
+        self.begin_telling()
         self.leases = [self._a_lease(start) for start in starts]
         self.texts = promises.Texts(self.world)
         self.messages: list[dict[str, Any]] = []
@@ -167,6 +169,8 @@ class History(WithLeaseUp, OverTheYears, RuleBasedStateMachine):
             self._remind(None)
             self._messages_arrive()
             self._reconcile(None)
+            self.today += timedelta(days=90)  # a day on which nobody was told yet
+            self._tell_landlords("healthy")
         finally:
             self.tally.requests += len(self.world.paystack.payment_requests)
             self.tally.texts += len(self.world.twilio.messages)

@@ -10,7 +10,6 @@ from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
 from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.mail.sender import SmtpSender
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
-from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn
 from leaseup_dagster.settings import MailSettings
 from tests.faults.recovery import Abandoned, Heal, step
 from tests.faults.world import World
@@ -23,13 +22,11 @@ _BEGAN = "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2
 class Tellings:
     """A scene. `victim` is the landlord to whom it happens when it happens to one."""
 
-    def __init__(self, world: World, inbox: SmtpStandIn) -> None:
-        self.world, self.inbox, self.day = world, inbox, DAY
+    def __init__(self, world: World) -> None:
+        self.world, self.inbox, self.day = world, world.mail, DAY
         self.results: list[Result] = []
         self.silent: set[str] = set()
         """Addresses whose e-mail may have been lost: at most one each, perhaps none."""
-        inbox.caught.clear()
-        inbox.answers = Answers()
         world.connection.exec_driver_sql(_BEGAN)
         self.addresses = [self._a_landlord(n) for n in range(1, LANDLORDS + 1)]
         self.victim = self.addresses[1]

@@ -1,11 +1,10 @@
 """What breaks while landlords are told: the mail server, a commit, the process."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, smtp_stand_in
+from leaseup_dagster.sandbox.smtp import Answers
 from tests.faults.conftest import Cell
 from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
 from tests.faults.telling import Tellings
@@ -30,15 +29,9 @@ ANSWERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def mail_server() -> Iterator[SmtpStandIn]:
-    with smtp_stand_in() as server:
-        yield server
-
-
 @pytest.fixture
-def tellings(world: World, mail_server: SmtpStandIn) -> Tellings:
-    return Tellings(world, mail_server)
+def tellings(world: World) -> Tellings:
+    return Tellings(world)
 
 
 @pytest.mark.parametrize("recovery", EVERY, ids=str)

@@ -7,7 +7,7 @@ what the world sees of one: from one instant on nothing of the run reaches anybo
 import itertools
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.paystack_books import StoredCustomer, StoredPaymentRequest
 from leaseup_dagster.sandbox.postgres import Postgres
+from leaseup_dagster.sandbox.smtp import Answers, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN, TwilioStandIn
 from leaseup_dagster.sms.twilio import TwilioSender
 from tests.faults.wire import Wire
@@ -56,6 +57,7 @@ class World:
     ) -> None:
         postgres.create_database(name, template=template)
         self.postgres, self.name = postgres, name
+        self._mail = ExitStack()
         url = engine_url(postgres.url(name))
         self.wire = Wire(pooler or Path(str(url.query["host"])))
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
@@ -65,6 +67,7 @@ class World:
         # Without foreign keys the order does not matter; an empty table is emptied in no time.
         self._empty = f"SET session_replication_role = replica; {deletes}; RESET ALL"
         self.paystack, self.twilio = PaystackStandIn(), TwilioStandIn()
+        self.mail = self._mail.enter_context(smtp_stand_in())
         self._engine: Engine | None = None
         self._was_cut = False
         self._late: list[tuple[Fault, threading.Event]] = []
@@ -75,6 +78,8 @@ class World:
     def fresh(self) -> Iterator["World"]:
         """Empty tables and new providers for one cell or history."""
         self.connection.exec_driver_sql(self._empty)
+        self.mail.caught.clear()
+        self.mail.answers = Answers()
         with PaystackStandIn() as self.paystack, TwilioStandIn() as self.twilio:
             try:
                 yield self
@@ -196,6 +201,7 @@ class World:
         return [tuple(row) for row in self.connection.execute(text(sql), values)]
 
     def close(self) -> None:
+        self._mail.close()
         self.connection.close()
         if self._engine:
             self._engine.dispose()
