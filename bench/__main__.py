@@ -16,6 +16,7 @@ MEASUREMENTS = (
     "planning",
     "plans",
     "reminders",
+    "arrears",
     "history",
     "large_day",
     "cold_start",

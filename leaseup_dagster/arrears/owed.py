@@ -8,7 +8,19 @@ what is CANCELLED or a DRAFT today never counts.
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+)
 
 from leaseup_dagster.arrears.ageing import UPPER_DAYS, Age
 from leaseup_dagster.as_of import JOHANNESBURG
@@ -35,13 +47,32 @@ def billed_by(as_of: date) -> ColumnElement[bool]:
     )
 
 
-def standing(as_of: date) -> CTE:
-    """Every invoice that counted: its columns, `amount_cents`, `paid_cents`, `due_cents` (never
-    less than 0), `days_overdue` and `age`."""
-    some = select(invoice).where(billed_by(as_of)).cte("billed")
+_NEEDED = (
+    invoice.c.id, invoice.c.leaseId, invoice.c.tenantId, invoice.c.landlordId, invoice.c.dueAmount,
+    invoice.c.status, invoice.c.dueDate, invoice.c.paystackId, invoice.c.offlineReference,
+)  # fmt: skip
+
+
+def knows_later(connection: Connection, as_of: date) -> bool:
+    """Whether any payment came in after the day."""
+    later = select(transaction.c.id).where(transaction.c.createdAt >= end_of(as_of))
+    return bool(connection.execute(select(later.exists())).scalar())
+
+
+def standing(as_of: date, *, later_ones: bool = True) -> CTE:
+    """Every invoice that counted: its ids, dates and status, `amount_cents`, `paid_cents`,
+    `due_cents` (never less than 0), `days_overdue` and `age`.
+
+    Without `later_ones` nothing is asked about payments after the day: there are none.
+    """
+    some = select(*_NEEDED).where(billed_by(as_of)).cte("billed")
     by = (some.c.id,)
-    paid = amounts.received(some, transaction.c.createdAt < end_of(as_of), by=by, name="paid")
-    later = amounts.received(some, transaction.c.createdAt >= end_of(as_of), by=by, name="later")
+    before = (transaction.c.createdAt < end_of(as_of),) if later_ones else ()
+    paid = amounts.received(some, *before, by=by, name="paid")
+    later = amounts.received(
+        some, transaction.c.createdAt >= end_of(as_of) if later_ones else false(),
+        by=by, name="later",
+    )  # fmt: skip
     amount = amounts.in_cents(some.c.dueAmount)
     # A payment that is no amount is none.
     received = case((paid.c.cents.between(0, 1e13), paid.c.cents), else_=0)

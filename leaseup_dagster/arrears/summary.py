@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from leaseup_dagster.arrears.ageing import Age
-from leaseup_dagster.arrears.owed import COUNTS, standing
+from leaseup_dagster.arrears.owed import COUNTS, knows_later, standing
 
 MONTHS = 12
 """Before the month of the day itself."""
@@ -82,7 +82,8 @@ class Arrears:
 def arrears(connection: Connection, as_of: date, listed: int) -> Arrears:
     """As of the end of a day in Johannesburg, today or past."""
     connection.execute(_ALLOW_LONG)
-    rows = connection.execute(_sums(as_of)).all()
+    sums = _sums(as_of, later_ones=knows_later(connection, as_of))
+    rows = connection.execute(sums).all()
     all_of_it = next(row for row in rows if row.of_landlord and row.of_month)
     owed = [_ageing(row) for row in rows if not row.of_landlord]
     owed = sorted((one for one in owed if one.total), key=lambda one: (-one.overdue, -one.total))
@@ -103,9 +104,9 @@ _UNREADABLE = text(
 )
 
 
-def _sums(as_of: date) -> Select[Any]:
+def _sums(as_of: date, *, later_ones: bool) -> Select[Any]:
     """A row for each landlord, for each month, and for all."""
-    of, first = standing(as_of), _firsts(as_of)[0]
+    of, first = standing(as_of, later_ones=later_ones), _firsts(as_of)[0]
     month = case(
         (
             of.c.dueDate.between(first, as_of),
@@ -113,23 +114,40 @@ def _sums(as_of: date) -> Select[Any]:
         ),
         else_=None,
     ).label("month")
-    one = select(of, month).subquery("one")
+    one = select(
+        of.c.landlordId, of.c.tenantId, of.c.dueDate, of.c.amount_cents, of.c.due_cents,
+        of.c.days_overdue, of.c.age, month,
+    ).cte("one")  # fmt: skip
     late = and_(one.c.due_cents > 0, one.c.days_overdue > 0)
+    # By themselves: to count them beside the sums would sort every row for each of the groupings.
+    people = (
+        select(one.c.landlordId, func.count(one.c.tenantId.distinct()).label("tenants"))
+        .where(late)
+        .group_by(func.grouping_sets(tuple_(one.c.landlordId), tuple_()))
+        .cte("people")
+    )
 
     def total(cents: ColumnElement[Any], *which: ColumnElement[bool]) -> ColumnElement[Any]:
         return func.coalesce(func.sum(cents).filter(*which), 0)
 
-    return select(
-        one.c.landlordId,
-        one.c.month,
-        (func.grouping(one.c.landlordId) == 1).label("of_landlord"),
-        (func.grouping(one.c.month) == 1).label("of_month"),
-        *(total(one.c.due_cents, one.c.age == age.value).label(age.name) for age in Age),
-        total(one.c.amount_cents, true()).label("billed"),
-        total(one.c.due_cents, true()).label("due"),
-        func.count(one.c.tenantId.distinct()).filter(late).label("tenants"),
-        func.min(one.c.dueDate).filter(late).label("oldest"),
-    ).group_by(func.grouping_sets(tuple_(one.c.landlordId), tuple_(one.c.month), tuple_()))
+    sums = (
+        select(
+            one.c.landlordId,
+            one.c.month,
+            (func.grouping(one.c.landlordId) == 1).label("of_landlord"),
+            (func.grouping(one.c.month) == 1).label("of_month"),
+            *(total(one.c.due_cents, one.c.age == age.value).label(age.name) for age in Age),
+            total(one.c.amount_cents, true()).label("billed"),
+            total(one.c.due_cents, true()).label("due"),
+            func.min(one.c.dueDate).filter(late).label("oldest"),
+        )
+        .group_by(func.grouping_sets(tuple_(one.c.landlordId), tuple_(one.c.month), tuple_()))
+        .cte("sums")
+    )
+    # The row of all has no landlord on either side; an invoice always has one.
+    same = and_(sums.c.of_month, people.c.landlordId.is_not_distinct_from(sums.c.landlordId))
+    tenants = func.coalesce(people.c.tenants, 0).label("tenants")
+    return select(sums, tenants).outerjoin(people, same)
 
 
 def _ageing(row: Any) -> Ageing:

@@ -76,8 +76,9 @@ def test_the_process_dies_at_a_commit(
         tellings.silent = set(tellings.addresses)
 
     def dies() -> None:
-        world.crash()
+        # First: once the world is down the run may have ended, and been healed.
         tellings.inbox.answers = Answers(breaks="before")
+        world.crash()
 
     def heal() -> None:
         tellings.inbox.answers = Answers()

@@ -23,7 +23,7 @@ def test_check_says_it_to_a_program(command: Command, settings: pytest.MonkeyPat
     code, said = command("check", "--json")
 
     told = json.loads(said)
-    assert (code, told["ok"], len(told["lines"])) == (1, False, 8)
+    assert (code, told["ok"], len(told["lines"])) == (1, False, 9)
     (wrong,) = [line for line in told["lines"] if not line["ok"]]
     assert "TASK_BATCH_SIZE" in wrong["said"]
 
@@ -35,7 +35,7 @@ def test_a_line_that_fails_in_a_way_nobody_thought_of_stops_no_other(
 
     code, said = command("check")
 
-    assert (code, said.splitlines()[-1]) == (1, "1 of 8 wrong")
+    assert (code, said.splitlines()[-1]) == (1, "1 of 9 wrong")
     assert "Traceback" not in said
     assert "canarysecret" not in said
 

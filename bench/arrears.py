@@ -1,0 +1,83 @@
+"""What it costs to add up arrears: a million invoices, beside a bare scan of the two tables.
+
+The scan reads every row of `invoice` and `transaction` and adds up their amounts: nothing is
+joined, no payment is counted once. Also what it takes to list all invoices, and the memory.
+"""
+
+import io
+import resource
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from bench import portfolio
+from bench.figures import Figure, at_most, tell
+from leaseup_dagster.arrears import summary
+from leaseup_dagster.exports import rows, stream
+
+AS_OF = date(2026, 11, 24)
+LEASES, MONTHS = 100_000, 10
+ALL_DAYS = date(2000, 1, 1), date(2100, 1, 1)
+ROUNDS = 3
+_LONG_AGO = (
+    """UPDATE invoice SET "createdAt" = "dueDate" - 30""",
+    """UPDATE transaction SET "createdAt" = '2026-01-01'""",
+)
+_SCAN = (
+    text("SELECT sum(\"dueAmount\"::numeric) FROM invoice WHERE status <> 'CANCELLED'"),
+    text('SELECT sum("amountPaid"::numeric) FROM transaction'),
+)
+
+
+def figures() -> Iterator[Figure]:
+    with portfolio.a_database(LEASES) as engine:
+        with engine.begin() as connection:
+            portfolio.lay_out_history(connection, LEASES, MONTHS, AS_OF)
+            for statement in _LONG_AGO:
+                connection.exec_driver_sql(statement)
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+        with engine.connect() as connection:
+            invoices = connection.execute(text("SELECT count(*) FROM invoice")).scalar_one()
+            scan = _best(lambda: _scan(connection))
+            whole = _best(lambda: summary.arrears(connection, AS_OF, 100))
+        what = (
+            f"arrears of {invoices:,} invoices ({whole:.2f} s), beside a bare scan ({scan:.2f} s)"
+        )
+        yield at_most(what, whole / scan, 1.5)
+        began = time.perf_counter()
+        stream.export(
+            engine, "invoices", rows.INVOICES, rows.invoice_rows(*ALL_DAYS, ""),
+            landlord="", as_json=False, to=_Nowhere(),
+        )  # fmt: skip
+        yield Figure(f"list {invoices:,} invoices", f"{time.perf_counter() - began:.1f} s")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    yield at_most("Python process meanwhile", memory, 250, " MB")
+
+
+class _Nowhere(io.StringIO):
+    """A file that keeps nothing."""
+
+    def write(self, said: str) -> int:
+        return len(said)
+
+
+def _best(act: Callable[[], object]) -> float:
+    """Seconds, of a few rounds the shortest."""
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def _scan(connection: Connection) -> None:
+    for statement in _SCAN:
+        connection.execute(statement)
+
+
+if __name__ == "__main__":
+    tell(figures())
