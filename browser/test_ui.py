@@ -53,15 +53,17 @@ def test_a_person_launches_a_day_and_reads_its_report(ui: Ui) -> None:
     ui.shot("report")
 
 
-def test_the_mornings_are_plotted_and_the_checks_are_green(ui: Ui) -> None:
+def test_the_mornings_are_plotted_and_the_checks_are_there(ui: Ui) -> None:
+    """Of the portfolio one invoice was deleted and one rent raised: the checks say so."""
     page = ui.open("/assets/invoices?view=overview")
     page.get_by_role("button", name="Plots").click()
     expect(page.locator("canvas").first).to_be_visible()
     ui.shot("plots")
 
     page = ui.open("/assets/invoices?view=checks")
-    expect(page.get_by_text("Checks (3)")).to_be_visible()
-    expect(page.get_by_text("Succeeded")).to_have_count(3)
+    expect(page.get_by_text("Checks (5)")).to_be_visible()
+    expect(page.get_by_text("another amount than the rent: ids")).to_be_visible()
+    expect(page.get_by_text("Succeeded").first).to_be_visible()
     ui.shot("checks")
 
 
@@ -118,3 +120,38 @@ def test_the_sensors_ticks_are_there(ui: Ui) -> None:
         timeout=90_000
     )
     ui.shot("sensor")
+
+
+def test_the_arrears_have_a_picture(ui: Ui, world: World) -> None:
+    today = resolve_as_of("").isoformat()
+    assert world.execute("report_arrears", {"add_up_arrears": {"as_of": today}})
+
+    page = ui.open("/assets/arrears?view=overview")
+    expect(page.get_by_text("overdue rands").first).to_be_visible()
+    ui.shot("arrears")
+    page.get_by_text("[Show Markdown]").first.click()
+
+    picture = page.get_by_role("img", name="Arrears by age and by month")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 0
+    ui.shot("arrears-picture")
+    ui.open("/asset-groups/")
+    expect(page.get_by_text("landlord_emails").first).to_be_visible()
+    ui.shot("lineage")
+
+
+def test_a_landlords_e_mail_is_caught(ui: Ui, world: World) -> None:
+    day = {"begin_telling": {"as_of": resolve_as_of("").isoformat()}}
+    assert world.execute("tell_landlords", day)  # the first time: no history
+    open_ones = [r for r in world.paystack.payment_requests if not r.paid and not r.archived]
+    world.paystack.pay(open_ones[0].request_code)
+
+    assert world.execute("tell_landlords", day)
+
+    page = ui.page
+    page.goto(f"{world.mail_page.url}/mail")
+    page.get_by_role("link").first.click()
+    expect(page.get_by_text("Payments received")).to_be_visible()
+    ui.shot("mail")
+    page.set_viewport_size({"width": 390, "height": 700})
+    ui.shot("mail-on-a-phone")
