@@ -328,6 +328,22 @@ def test_what_was_accepted_late_is_taken_back_when_leaseup_has_billed_the_month_
     assert bool(made.archived) is not paid
 
 
+def test_a_month_that_a_person_asked_for_is_adopted_beside_one_that_is_near(
+    connection: Connection,
+    paystack: PaystackStandIn,
+    creation: InvoiceCreation,
+    planned: LedgerKey,
+    found_unanswered: Callable[..., Unanswered],
+) -> None:
+    paystack.faults.on_create(Fault.drop_after_accepting())
+    creation.bill(planned)
+    connection.execute(text("UPDATE leaseup_dagster.invoice_ledger SET by_hand = true"))
+    near = planned.due_date - timedelta(days=2)
+    an_invoice(connection, planned.lease_id, near, paystackId="PRQ_another")
+
+    assert creation.look_up(found_unanswered()).kind is Kind.ADOPTED
+
+
 def test_a_mark_that_went_stale_is_dropped_instead_of_sent(
     paystack: PaystackStandIn,
     creation: InvoiceCreation,
