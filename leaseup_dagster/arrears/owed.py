@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Connection,
     Text,
@@ -65,7 +66,9 @@ def standing(as_of: date, *, later_ones: bool = True) -> CTE:
 
     Without `later_ones` nothing is asked about payments after the day: there are none.
     """
-    some = select(*_NEEDED).where(billed_by(as_of)).cte("billed")
+    # Whole cents once, and as integers: numerics would be most of the work.
+    cents = cast(amounts.in_cents(invoice.c.dueAmount), BigInteger).label("amount_cents")
+    some = select(*_NEEDED, cents).where(billed_by(as_of)).cte("billed")
     by = (some.c.id,)
     before = (transaction.c.createdAt < end_of(as_of),) if later_ones else ()
     paid = amounts.received(some, *before, by=by, name="paid")
@@ -73,13 +76,13 @@ def standing(as_of: date, *, later_ones: bool = True) -> CTE:
         some, transaction.c.createdAt >= end_of(as_of) if later_ones else false(),
         by=by, name="later",
     )  # fmt: skip
-    amount = amounts.in_cents(some.c.dueAmount)
+    amount = some.c.amount_cents
     # A payment that is no amount is none.
-    received = case((paid.c.cents.between(0, 1e13), paid.c.cents), else_=0)
+    received = case((paid.c.cents.between(0, 1e13), cast(paid.c.cents, BigInteger)), else_=0)
     due = case(
         (
             cast(some.c.status, Text) == "PAID",
-            func.least(amount - received, func.coalesce(later.c.cents, 0)),
+            func.least(amount - received, cast(func.coalesce(later.c.cents, 0), BigInteger)),
         ),
         else_=amount - received,
     )
@@ -87,7 +90,6 @@ def standing(as_of: date, *, later_ones: bool = True) -> CTE:
     return (
         select(
             some,
-            amount.label("amount_cents"),
             received.label("paid_cents"),
             func.greatest(0, due).label("due_cents"),
             days.label("days_overdue"),

@@ -1,5 +1,6 @@
 """A mail server on this machine that catches what it is sent, and fails as it is told to."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ logging.getLogger("mail.log").setLevel(logging.ERROR)
 class Answers:
     """What it says from now on, to everybody or `to` one address; `times`: so often, then as usual.
 
-    `breaks`: the connection is lost `before` the message, or `after` it was taken.
+    `breaks`: the connection is lost `before` the message, or `after` it was taken; or nothing more
+    is said, `silent before` it or `silent after`.
     """
 
     rcpt: str = "250 OK"
@@ -47,6 +49,8 @@ class SmtpStandIn:
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
     ) -> str:
         answers = self._answers_to(address)
+        if answers.breaks == "silent before":
+            await asyncio.Event().wait()
         if answers.breaks == "before":
             answers.times -= 1
             server.transport.close()
@@ -62,6 +66,8 @@ class SmtpStandIn:
             message = message_from_bytes(envelope.content, policy=default)
             assert isinstance(message, EmailMessage)
             self.caught.append(message)
+        if answers.breaks == "silent after":
+            await asyncio.Event().wait()
         if answers.breaks == "after":
             server.transport.close()
         if answers.breaks == "after" or not answers.data.startswith("250"):

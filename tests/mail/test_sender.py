@@ -69,6 +69,21 @@ def test_a_connection_lost_after_the_message_is_unknown(send: Any, inbox: SmtpSt
     assert len(inbox.caught) == 1
 
 
+@pytest.mark.parametrize(
+    ("breaks", "outcome", "caught"), [("silent before", Deferred, 0), ("silent after", Unknown, 1)]
+)
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
+    inbox: SmtpStandIn, breaks: str, outcome: type, caught: int
+) -> None:
+    inbox.answers = Answers(breaks=breaks)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = "us@example.com"
+    message.set_content("News")
+
+    assert isinstance(SmtpSender(inbox.url(), 0.3).send(message, TO), outcome)
+    assert len(inbox.caught) == caught
+
+
 def test_a_password_is_taken_or_the_setting_is_named(send: Any, inbox: SmtpStandIn) -> None:
     assert send("us:right@") == Accepted()
     wrong = send("us:hunter2@")
