@@ -33,6 +33,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = os.environ | {
         "HOME": str(folder),
         "ERL_EPMD_PORT": str(a_free_port()),
+        "ERL_EPMD_RELAXED_COMMAND_CHECK": "true",
         "RABBITMQ_NODENAME": f"test{port}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
@@ -50,7 +51,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         until(lambda: "completed with" in (folder / "output").read_text(), 60)
         yield f"amqp://guest:guest@127.0.0.1:{port}//"
     finally:
-        # Nothing it holds is needed any more, and to end in order takes it a minute on a busy machine.
+        # Nothing it holds is needed any more; in order it takes a minute on a busy machine.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
         subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)
