@@ -70,14 +70,16 @@ def standing(as_of: date, *, later_ones: bool = True) -> CTE:
     cents = cast(amounts.in_cents(invoice.c.dueAmount), BigInteger).label("amount_cents")
     some = select(*_NEEDED, cents).where(billed_by(as_of)).cte("billed")
     by = (some.c.id,)
+    # NaN is larger than any number: a payment that is no amount is left out, those beside it stay.
+    readable = transaction.c.amountPaid.between(-1e9, 1e9)
     before = (transaction.c.createdAt < end_of(as_of),) if later_ones else ()
-    paid = amounts.received(some, *before, by=by, name="paid")
+    paid = amounts.received(some, readable, *before, by=by, name="paid")
     later = amounts.received(
-        some, transaction.c.createdAt >= end_of(as_of) if later_ones else false(),
+        some, readable, transaction.c.createdAt >= end_of(as_of) if later_ones else false(),
         by=by, name="later",
     )  # fmt: skip
     amount = some.c.amount_cents
-    # A payment that is no amount is none.
+    # Together never less than nothing.
     received = case((paid.c.cents.between(0, 1e13), cast(paid.c.cents, BigInteger)), else_=0)
     due = case(
         (

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from leaseup_dagster.arrears.ageing import Age
-from leaseup_dagster.arrears.owed import COUNTS, knows_later, standing
+from leaseup_dagster.arrears.owed import COUNTS, end_of, knows_later, standing
 
 MONTHS = 12
 """Before the month of the day itself."""
@@ -63,7 +63,8 @@ class Month:
 @dataclass(frozen=True)
 class Arrears:
     """How it stood at the end of a day. `landlords` are those who are owed most, at most `listed`
-    of `landlords_owed`; `unreadable` is how many invoices have an amount that is none."""
+    of `landlords_owed`; `unreadable` is how many invoices and payments have an
+    amount that is none."""
 
     as_of: date
     all: Ageing
@@ -94,13 +95,18 @@ def arrears(connection: Connection, as_of: date, listed: int) -> Arrears:
         tuple(owed[:listed]),
         len(owed),
         tuple(months.get(first, Month(first, 0, 0)) for first in _firsts(as_of)),
-        connection.execute(_UNREADABLE, {"statuses": list(COUNTS)}).scalar_one(),
+        connection.execute(
+            _UNREADABLE, {"statuses": list(COUNTS), "end": end_of(as_of)}
+        ).scalar_one(),
     )
 
 
 _UNREADABLE = text(
-    """SELECT count(*) FROM invoice WHERE status::text = ANY (:statuses)
-    AND ("dueAmount" BETWEEN 0 AND 1e9) IS NOT TRUE"""
+    """SELECT (SELECT count(*) FROM invoice WHERE status::text = ANY (:statuses)
+    AND "createdAt" < :end AND ("dueAmount" BETWEEN 0 AND 1e9) IS NOT TRUE)
+    + (SELECT count(*) FROM transaction JOIN invoice ON invoice.id = "invoiceId"
+    WHERE transaction."createdAt" < :end AND ("amountPaid" BETWEEN -1e9 AND 1e9) IS NOT TRUE
+    AND status::text = ANY (:statuses))"""
 )
 
 

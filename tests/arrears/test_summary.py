@@ -117,3 +117,27 @@ def test_of_nothing_there_is_no_share(connection: Connection) -> None:
     found = as_of(connection)
 
     assert (found.all.total, found.share_collected, found.landlords) == (0, None, ())
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_a_payment_that_is_no_amount_takes_nothing_from_those_beside_it(
+    connection: Connection, landlord: str, amount: float
+) -> None:
+    of = billed(connection, landlord, date(2026, 11, 1))
+    a_transaction(connection, of, 3000.0, referenceId="a", createdAt=datetime(2026, 11, 2))  # noqa: DTZ001
+    a_transaction(connection, of, amount, referenceId="b", createdAt=datetime(2026, 11, 3))  # noqa: DTZ001
+    paid = billed(connection, landlord, date(2026, 11, 1), status="PAID")
+    a_transaction(connection, paid, amount, createdAt=datetime(2026, 11, 20))  # noqa: DTZ001
+
+    found = as_of(connection)
+
+    assert (found.all.total, found.unreadable) == (550_000, 1)
+
+
+def test_what_was_made_after_the_day_is_not_counted_as_unreadable(
+    connection: Connection, landlord: str
+) -> None:
+    later = datetime(2026, 11, 20)  # noqa: DTZ001
+    billed(connection, landlord, date(2026, 12, 1), dueAmount=float("nan"), createdAt=later)
+
+    assert as_of(connection).unreadable == 0
