@@ -25,6 +25,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TwilioStandIn
 from leaseup_dagster.settings import PaystackSettings, SettingsError, load
+from tests.faults.telling import began
 from tests.faults.whole_jobs import found_again, run_config
 from tests.sms.test_twilio import untrusted_url  # noqa: F401 - a fixture
 
@@ -130,11 +131,7 @@ def people(connection: Connection, paystack: PaystackStandIn) -> tuple[str, str]
         connection, name="Canaryowner", businessName="Canaryowner Homes",
         email="canarymail0@example.com",
     )  # fmt: skip
-    began = date(2026, 1, 1)
-    connection.execute(
-        text("INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', :day)"),
-        {"day": began},
-    )
+    began(connection)
     made = []
     for number, phone in enumerate(NUMBERS, start=1):
         email = "canarymail without at" if number == 3 else f"canarymail{number}@example.com"

@@ -5,8 +5,10 @@ from contextlib import suppress
 from datetime import date
 from threading import Event
 
+from sqlalchemy import Connection
+
 from leaseup_dagster.landlords import told
-from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
+from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery
 from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.mail.sender import SmtpSender
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
@@ -16,7 +18,38 @@ from tests.faults.world import World
 
 DAY = date(2026, 11, 5)
 LANDLORDS = 3
-_BEGAN = "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2026-11-01')"
+
+
+def began(connection: Connection) -> None:
+    """As if landlords had been told for long: the first run tells nobody anything."""
+    connection.exec_driver_sql(
+        "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2020-01-01')"
+    )
+
+
+def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
+    """One run of tell_landlords without Dagster: the same rooms, the same order."""
+    settings = MailSettings(email_from="rent@leaseup.example")
+    run_id = f"run-{next(world.runs)}"
+    with world.engine() as engine:
+        delivery = LandlordDelivery(
+            engine, SmtpSender(world.mail.url(), 5), Letters(settings), Event()
+        )
+
+        def begin() -> bool:
+            with engine.begin() as connection:
+                told.begin(connection, as_of, settings.statuses)
+            return False
+
+        def tell() -> bool:
+            with engine.begin() as connection:
+                news = told.news(connection, as_of, settings.statuses)
+            results = delivery.tell_all(news, as_of, run_id=run_id, width=1, seconds=60)
+            return any(result.kind in (Kind.DEFERRED, Kind.BROKEN) for result in results)
+
+        with suppress(Abandoned):
+            for act in (begin, tell):
+                step(act, heal)
 
 
 class Tellings:
@@ -24,10 +57,9 @@ class Tellings:
 
     def __init__(self, world: World) -> None:
         self.world, self.inbox, self.day = world, world.mail, DAY
-        self.results: list[Result] = []
         self.silent: set[str] = set()
         """Addresses whose e-mail may have been lost: at most one each, perhaps none."""
-        world.connection.exec_driver_sql(_BEGAN)
+        began(world.connection)
         self.addresses = [self._a_landlord(n) for n in range(1, LANDLORDS + 1)]
         self.victim = self.addresses[1]
         self._a_landlord(9, paystackSubscriptionStatus="CANCELLED")
@@ -47,27 +79,7 @@ class Tellings:
         return address
 
     def run(self, as_of: date, heal: Heal | None) -> None:
-        settings = MailSettings(email_from="rent@leaseup.example")
-        with self.world.engine() as engine:
-            sender = SmtpSender(self.inbox.url(), 5)
-            delivery = LandlordDelivery(engine, sender, Letters(settings), Event())
-            run_id = f"run-{next(self.world.runs)}"
-
-            def begin() -> bool:
-                with engine.begin() as connection:
-                    told.begin(connection, as_of, settings.statuses)
-                return False
-
-            def tell() -> bool:
-                with engine.begin() as connection:
-                    news = told.news(connection, as_of, settings.statuses)
-                results = delivery.tell_all(news, as_of, run_id=run_id, width=1, seconds=60)
-                self.results += results
-                return any(r.kind in (Kind.DEFERRED, Kind.BROKEN) for r in results)
-
-            with suppress(Abandoned):
-                for act in (begin, tell):
-                    step(act, heal)
+        tell_landlords(self.world, as_of, heal)
 
     def told(self) -> Counter[str]:
         return Counter(str(message["To"]) for message in self.inbox.caught)

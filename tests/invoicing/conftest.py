@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.database.quota import SharedQuota
-from leaseup_dagster.invoicing import planning
+from leaseup_dagster.invoicing import planning, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation
-from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.keys import InvoicePlan, InvoiceResult, LedgerKey
+from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -93,3 +94,32 @@ def backup(connection: Connection) -> Callable[[], Callable[[], None]]:
         connection.execute(text("SET session_replication_role = DEFAULT"))
 
     return make
+
+
+@pytest.fixture
+def stands(engine: Engine, planned: LedgerKey) -> Callable[[], InvoiceResult]:
+    """How the planned month stands in the ledger now."""
+
+    def look() -> InvoiceResult:
+        with engine.connect() as connection:
+            return standing.results(connection, [planned])[0]
+
+    return look
+
+
+@pytest.fixture
+def found_unanswered(engine: Engine, planned: LedgerKey) -> Callable[..., Unanswered]:
+    """The month as a later run finds it; `settled`: its settling time has passed meanwhile."""
+
+    def look(*, settled: bool = False) -> Unanswered:
+        with engine.begin() as connection:
+            if settled:
+                connection.execute(
+                    text(
+                        "UPDATE leaseup_dagster.invoice_ledger"
+                        " SET attempted_at = attempted_at - interval '10 minutes'"
+                    )
+                )
+            return standing.unanswered(connection, [planned], settle_seconds=120)[0]
+
+    return look

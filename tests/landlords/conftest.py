@@ -99,7 +99,3 @@ def home(a_home: Callable[..., Home], tell: Tell) -> Home:
 def at(day: int) -> datetime:
     """Noon, so many days after FIRST."""
     return datetime.combine(FIRST + timedelta(days=day), datetime.min.time()) + timedelta(hours=12)
-
-
-def text_of(message: Any) -> str:
-    return str(message.get_body(("plain",)).get_content())

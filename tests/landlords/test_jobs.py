@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn
+from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, text_of
 from tests.invoicing.test_jobs import failure_of
-from tests.landlords.conftest import FIRST, Home, Tell, at, text_of
+from tests.landlords.conftest import FIRST, Home, Tell, at
 
 DUE = date(2026, 11, 6)
 
@@ -335,7 +335,9 @@ def test_a_template_of_ones_own(
 
     tell(1)
 
-    assert texts(inbox) == ["Dear Dlamini Properties: R8 500.00\r\n"]
+    (message,) = inbox.caught
+    plain = message.get_body(("plain",)).get_content()
+    assert plain == "Dear Dlamini Properties: R8 500.00\r\n"
 
 
 def test_a_preview_shows_it_without_a_name_and_sends_nothing(
