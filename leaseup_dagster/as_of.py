@@ -3,7 +3,7 @@
 A billing day is a day in Johannesburg (no daylight saving, UTC+2), whatever the server's zone.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 JOHANNESBURG = ZoneInfo("Africa/Johannesburg")
@@ -12,6 +12,11 @@ JOHANNESBURG = ZoneInfo("Africa/Johannesburg")
 def johannesburg_date(instant: datetime) -> date:
     """The day in Johannesburg at an aware instant: a schedule's tick, or now."""
     return instant.astimezone(JOHANNESBURG).date()
+
+
+def midnight(day: date) -> datetime:
+    """The instant at which a day begins in Johannesburg, aware."""
+    return datetime.combine(day, time(), JOHANNESBURG)
 
 
 def resolve_as_of(configured: str) -> date:

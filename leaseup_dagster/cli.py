@@ -27,7 +27,7 @@ from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.exports import rows, stream
-from leaseup_dagster.exports.stream import NothingToExport
+from leaseup_dagster.exports.stream import CannotList
 from leaseup_dagster.operations import checkup
 from leaseup_dagster.operations.checkup import database_url, schema_revision
 from leaseup_dagster.paystack.errors import PaystackError
@@ -129,7 +129,7 @@ def payments(arguments: argparse.Namespace) -> int:
 def _days(arguments: argparse.Namespace) -> tuple[date, date]:
     first, last = _day(arguments.first, "--from"), _day(arguments.last, "--to")
     if first > last:
-        raise NothingToExport(f"--from {first} is after --to {last}.")
+        raise CannotList(f"--from {first} is after --to {last}.")
     return first, last
 
 
@@ -138,7 +138,7 @@ def _day(given: str, name: str) -> date:
     try:
         return parse_date(given, name) if given else resolve_as_of("")
     except ValueError as error:
-        raise NothingToExport(str(error)) from None
+        raise CannotList(str(error)) from None
 
 
 def _export(arguments: argparse.Namespace, columns: Sequence[str], asked: Select[Any]) -> int:
@@ -225,7 +225,7 @@ def main() -> int:
     except BrokenPipeError:  # whoever read it, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except NothingToExport as error:
+    except CannotList as error:
         print(error, file=sys.stderr)
         return 2
     except (SettingsError, PaystackError, UnknownLease, ValueError) as error:

@@ -5,11 +5,17 @@ from datetime import date, timedelta
 import dagster as dg
 from pydantic import Field, field_validator
 
-from leaseup_dagster.as_of import parse_date, resolve_as_of
+from leaseup_dagster.as_of import johannesburg_date, parse_date, resolve_as_of
 from leaseup_dagster.settings import PaystackSettings, load
 
 LATE_BY = timedelta(days=7)
 """How old a day may be for which tenants are billed or texted: that of a run that had to wait."""
+
+
+def run_for_its_day(context: dg.ScheduleEvaluationContext, op: str) -> dg.RunRequest:
+    """A schedule's run, once a day: its first step, `op`, is told the schedule's own day."""
+    day = johannesburg_date(context.scheduled_execution_time).isoformat()
+    return dg.RunRequest(run_key=day, run_config={"ops": {op: {"config": {"as_of": day}}}})
 
 
 def checked_date(text: str, name: str) -> str:

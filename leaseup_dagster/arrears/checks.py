@@ -1,7 +1,6 @@
 """Whether arrears are as usual: a warning that a person sees on the asset and can launch."""
 
 from collections.abc import Iterator
-from datetime import date
 
 import dagster as dg
 from sqlalchemy import Engine
@@ -10,19 +9,15 @@ from leaseup_dagster.arrears import report, summary
 from leaseup_dagster.arrears.summary import Arrears
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.checking import CheckFindings, Found
-from leaseup_dagster.money import rands_from_cents
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import ArrearsSettings, load
 
-
-def _in_their_usual_range(engine: Engine, as_of: date) -> CheckFindings:
-    rules = load(ArrearsSettings)
-    with engine.begin() as connection:
-        return _usual(summary.arrears(connection, as_of, report.LISTED), rules)
+_JUDGED_BY = ("overdue rands", "share collected percent")
 
 
-def _usual(found: Arrears, rules: ArrearsSettings) -> CheckFindings:
+def _in_their_usual_range(found: Arrears) -> CheckFindings:
     """A warning when a setting's limit is passed; without one it never is."""
+    rules = load(ArrearsSettings)
     share = found.share_collected
     most, least = rules.most_overdue_rands, rules.least_share_percent
     too_much = bool(most) and found.all.overdue > most * 100
@@ -35,10 +30,7 @@ def _usual(found: Arrears, rules: ArrearsSettings) -> CheckFindings:
             "less has come in than ARREARS_LEAST_SHARE_PERCENT": Found(int(too_little)),
         },
         advice="Look at the asset's table by landlord: who owes most comes first.",
-        more={
-            "overdue rands": rands_from_cents(found.all.overdue),
-            **({} if share is None else {"share collected percent": round(100 * share, 2)}),
-        },
+        more={name: number for name, number in report.numbers(found).items() if name in _JUDGED_BY},
         severity=dg.AssetCheckSeverity.WARN,
     )
 
@@ -49,7 +41,9 @@ def _usual(found: Arrears, rules: ArrearsSettings) -> CheckFindings:
     " due has come in than ARREARS_LEAST_SHARE_PERCENT.",
 )
 def arrears_in_their_usual_range(engine: dg.ResourceParam[Engine]) -> dg.AssetCheckResult:
-    return _in_their_usual_range(engine, resolve_as_of("")).result()
+    with engine.begin() as connection:
+        found = summary.arrears(connection, resolve_as_of(""), report.LISTED)
+    return _in_their_usual_range(found).result()
 
 
 ARREARS_CHECKS = [arrears_in_their_usual_range]
@@ -57,10 +51,8 @@ ARREARS_CHECKS = [arrears_in_their_usual_range]
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Evaluates the check of the asset `arrears` for the day.",
+    description="Evaluates the check of the asset `arrears` on what was added up.",
 )
-def check_arrears(
-    as_of: date, engine: dg.ResourceParam[Engine]
-) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    yield _in_their_usual_range(engine, as_of).evaluation()
+def check_arrears(found: Arrears) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    yield _in_their_usual_range(found).evaluation()
     yield dg.Output(None)

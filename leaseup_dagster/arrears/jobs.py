@@ -1,16 +1,16 @@
 """What a person launches, and the clock: the job that reports the arrears, and its asset."""
 
 from collections.abc import Iterator
-from datetime import date
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.arrears import report, summary
 from leaseup_dagster.arrears.checks import check_arrears
-from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.arrears.summary import Arrears
+from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.retries import RUN_TAGS, SERVICE_UNREACHABLE
-from leaseup_dagster.run_config import DayConfig
+from leaseup_dagster.run_config import DayConfig, run_for_its_day
 
 arrears = dg.AssetSpec(
     "arrears",
@@ -28,14 +28,13 @@ arrears = dg.AssetSpec(
 )
 def add_up_arrears(
     context: dg.OpExecutionContext, config: DayConfig, engine: dg.ResourceParam[Engine]
-) -> Iterator[dg.AssetMaterialization | dg.Output[date]]:
-    as_of = config.day()
+) -> Iterator[dg.AssetMaterialization | dg.Output[Arrears]]:
     with engine.begin() as connection:
-        found = summary.arrears(connection, as_of, report.LISTED)
+        found = summary.arrears(connection, config.day(), report.LISTED)
     context.log.info(report.headline(found))
     metadata = report.metadata(found)
     yield dg.AssetMaterialization("arrears", metadata=metadata)
-    yield dg.Output(as_of, metadata=metadata)
+    yield dg.Output(found, metadata=metadata)
 
 
 @dg.job(
@@ -55,8 +54,4 @@ def report_arrears() -> None:
     description="Every day at 09:30 in Johannesburg, after the reminders.",
 )
 def arrears_at_half_past_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    day = johannesburg_date(context.scheduled_execution_time)
-    return dg.RunRequest(
-        run_key=day.isoformat(),
-        run_config={"ops": {"add_up_arrears": {"config": {"as_of": day.isoformat()}}}},
-    )
+    return run_for_its_day(context, "add_up_arrears")

@@ -5,26 +5,26 @@ keep when a status changed: what is PAID today was owed then as far as money cam
 what is CANCELLED or a DRAFT today never counts.
 """
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Connection,
+    Select,
     Text,
     and_,
     case,
     cast,
-    false,
     func,
     literal,
     select,
+    true,
 )
 
 from leaseup_dagster.arrears.ageing import UPPER_DAYS, Age
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import midnight
 from leaseup_dagster.database.leaseup import invoice, transaction
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
@@ -35,17 +35,29 @@ COUNTS = (*OPEN, "PAID")
 
 def end_of(day: date) -> datetime:
     """The instant at which a day in Johannesburg is over, as LeaseUp's timestamps: UTC, no zone."""
-    midnight = datetime.combine(day + timedelta(days=1), time(), JOHANNESBURG)
-    return midnight.astimezone(timezone.utc).replace(tzinfo=None)
+    return midnight(day + timedelta(days=1)).astimezone(timezone.utc).replace(tzinfo=None)
 
 
-def billed_by(as_of: date) -> ColumnElement[bool]:
-    """An invoice that counted at the end of the day. Its amount is one: no NaN, no infinity."""
-    return and_(
-        cast(invoice.c.status, Text).in_(COUNTS),
-        invoice.c.createdAt < end_of(as_of),
-        invoice.c.dueAmount.between(0, 1e9),
+# No NaN, which is larger than any number, and no infinity.
+_AMOUNT = invoice.c.dueAmount.between(0, 1e9)
+_PAYMENT = transaction.c.amountPaid.between(-1e9, 1e9)
+
+
+def _billed_by(as_of: date) -> ColumnElement[bool]:
+    """An invoice that counted at the end of the day."""
+    return and_(cast(invoice.c.status, Text).in_(COUNTS), invoice.c.createdAt < end_of(as_of))
+
+
+def unreadable(as_of: date) -> Select[Any]:
+    """How many invoices and payments of the day have an amount that is none."""
+    invoices = select(func.count()).where(_billed_by(as_of), _AMOUNT.is_not(true()))
+    payments = (
+        select(func.count())
+        .join_from(transaction, invoice, invoice.c.id == transaction.c.invoiceId)
+        .where(cast(invoice.c.status, Text).in_(COUNTS), _PAYMENT.is_not(true()))
+        .where(transaction.c.createdAt < end_of(as_of))
     )
+    return select(invoices.scalar_subquery() + payments.scalar_subquery())
 
 
 _NEEDED = (
@@ -54,30 +66,16 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def knows_later(connection: Connection, as_of: date) -> bool:
-    """Whether any payment came in after the day."""
-    later = select(transaction.c.id).where(transaction.c.createdAt >= end_of(as_of))
-    return bool(connection.execute(select(later.exists())).scalar())
-
-
-def standing(as_of: date, *, later_ones: bool = True) -> CTE:
+def standing(as_of: date) -> CTE:
     """Every invoice that counted: its ids, dates and status, `amount_cents`, `paid_cents`,
-    `due_cents` (never less than 0), `days_overdue` and `age`.
-
-    Without `later_ones` nothing is asked about payments after the day: there are none.
-    """
+    `due_cents` (never less than 0), `days_overdue` and `age`."""
     # Whole cents once, and as integers: numerics would be most of the work.
     cents = cast(amounts.in_cents(invoice.c.dueAmount), BigInteger).label("amount_cents")
-    some = select(*_NEEDED, cents).where(billed_by(as_of)).cte("billed")
-    by = (some.c.id,)
-    # NaN is larger than any number: a payment that is no amount is left out, those beside it stay.
-    readable = transaction.c.amountPaid.between(-1e9, 1e9)
-    before = (transaction.c.createdAt < end_of(as_of),) if later_ones else ()
-    paid = amounts.received(some, readable, *before, by=by, name="paid")
-    later = amounts.received(
-        some, readable, transaction.c.createdAt >= end_of(as_of) if later_ones else false(),
-        by=by, name="later",
-    )  # fmt: skip
+    some = select(*_NEEDED, cents).where(_billed_by(as_of), _AMOUNT).cte("billed")
+    by, at, end = (some.c.id,), transaction.c.createdAt, end_of(as_of)
+    # A payment that is no amount is left out, those beside it stay.
+    paid = amounts.received(some, _PAYMENT, at < end, by=by, name="paid")
+    later = amounts.received(some, _PAYMENT, at >= end, by=by, name="later")
     amount = some.c.amount_cents
     # Together never less than nothing.
     received = case((paid.c.cents.between(0, 1e13), cast(paid.c.cents, BigInteger)), else_=0)

@@ -23,8 +23,19 @@ def headline(found: Arrears) -> str:
     )
 
 
+def numbers(found: Arrears) -> dict[str, float]:
+    """Those a bookkeeper looks for first."""
+    share = found.share_collected
+    return {
+        "overdue rands": rands_from_cents(found.all.overdue),
+        "over 90 days rands": rands_from_cents(found.all.cents[Age.OVER_90]),
+        "owed rands": rands_from_cents(found.all.total),
+        **({} if share is None else {"share collected percent": round(100 * share, 2)}),
+    }
+
+
 def metadata(found: Arrears) -> dict[str, Any]:
-    """Numbers first, those a bookkeeper looks for; then the picture and the tables."""
+    """Numbers, then the picture and the tables."""
     ageing: list[tuple[Cell, ...]] = [_ageing_row("all", found.all)]
     ageing += [_ageing_row(one.landlord_id, one) for one in found.landlords]
     months: list[tuple[Cell, ...]] = [
@@ -36,13 +47,9 @@ def metadata(found: Arrears) -> dict[str, Any]:
         )
         for month in found.months
     ]
-    share = found.share_collected
     page: dict[str, Section] = {"by landlord": (_AGEING, ageing), "by month": (_MONTHS, months)}
     return {
-        "overdue rands": rands_from_cents(found.all.overdue),
-        "over 90 days rands": rands_from_cents(found.all.cents[Age.OVER_90]),
-        "owed rands": rands_from_cents(found.all.total),
-        **({} if share is None else {"share collected percent": round(100 * share, 2)}),
+        **numbers(found),
         "tenants late": found.all.tenants,
         "landlords owed": found.landlords_owed,
         "unreadable amounts": found.unreadable,

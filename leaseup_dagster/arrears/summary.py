@@ -19,18 +19,16 @@ from sqlalchemy import (
     cast,
     func,
     select,
-    text,
     true,
     tuple_,
 )
 
 from leaseup_dagster.arrears.ageing import Age
-from leaseup_dagster.arrears.owed import COUNTS, end_of, knows_later, standing
+from leaseup_dagster.arrears.owed import standing, unreadable
+from leaseup_dagster.database.url import ALLOW_LONG
 
 MONTHS = 12
 """Before the month of the day itself."""
-
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,8 @@ class Arrears:
 
 def arrears(connection: Connection, as_of: date, listed: int) -> Arrears:
     """As of the end of a day in Johannesburg, today or past."""
-    connection.execute(_ALLOW_LONG)
-    sums = _sums(as_of, later_ones=knows_later(connection, as_of))
-    rows = connection.execute(sums).all()
+    connection.execute(ALLOW_LONG)
+    rows = connection.execute(_sums(as_of)).all()
     all_of_it = next(row for row in rows if row.of_landlord and row.of_month)
     owed = [_ageing(row) for row in rows if not row.of_landlord]
     owed = sorted((one for one in owed if one.total), key=lambda one: (-one.overdue, -one.total))
@@ -95,24 +92,13 @@ def arrears(connection: Connection, as_of: date, listed: int) -> Arrears:
         tuple(owed[:listed]),
         len(owed),
         tuple(months.get(first, Month(first, 0, 0)) for first in _firsts(as_of)),
-        connection.execute(
-            _UNREADABLE, {"statuses": list(COUNTS), "end": end_of(as_of)}
-        ).scalar_one(),
+        connection.execute(unreadable(as_of)).scalar_one(),
     )
 
 
-_UNREADABLE = text(
-    """SELECT (SELECT count(*) FROM invoice WHERE status::text = ANY (:statuses)
-    AND "createdAt" < :end AND ("dueAmount" BETWEEN 0 AND 1e9) IS NOT TRUE)
-    + (SELECT count(*) FROM transaction JOIN invoice ON invoice.id = "invoiceId"
-    WHERE transaction."createdAt" < :end AND ("amountPaid" BETWEEN -1e9 AND 1e9) IS NOT TRUE
-    AND status::text = ANY (:statuses))"""
-)
-
-
-def _sums(as_of: date, *, later_ones: bool) -> Select[Any]:
+def _sums(as_of: date) -> Select[Any]:
     """A row for each landlord, for each month, and for all."""
-    of, first = standing(as_of, later_ones=later_ones), _firsts(as_of)[0]
+    of, first = standing(as_of), _firsts(as_of)[0]
     month = case(
         (
             of.c.dueDate.between(first, as_of),

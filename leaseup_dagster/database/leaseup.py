@@ -5,10 +5,12 @@ rands in doubles, timestamps are UTC without a zone and `updatedAt` has no defau
 """
 
 import re
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Date,
     DateTime,
@@ -22,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import UserDefinedType
+
+from leaseup_dagster.as_of import JOHANNESBURG
 
 metadata = MetaData()
 
@@ -159,6 +163,11 @@ transaction = Table(
 
 utc_now = func.timezone("UTC", func.now())
 """What `createdAt` and `updatedAt` hold: UTC, without a zone."""
+
+
+def in_johannesburg(at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The wall clock there at an instant that these tables hold."""
+    return func.timezone(JOHANNESBURG.key, func.timezone("UTC", at))
 
 
 WRITES: dict[tuple[str, str], tuple[str, ...]] = {

@@ -247,14 +247,14 @@ RIGHTS = {
     "customer_refusal": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "invoice_history": ("SELECT", "INSERT"),
     "invoice_ledger": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_email": ("SELECT", "INSERT", "UPDATE"),
+    "landlord_event": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "payment_question": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "paystack_mode": ("SELECT", "INSERT"),
     "reminder_history": ("SELECT", "INSERT"),
     "reminder_ledger": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "reminder_template": ("SELECT", "INSERT"),
     "request_quota": ("SELECT", "INSERT", "UPDATE"),
-    "landlord_email": ("SELECT", "INSERT", "UPDATE"),
-    "landlord_event": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "step_output": ("SELECT", "INSERT", "UPDATE", "DELETE"),
 }
 """What a run does with each of them: the least that its user must be allowed."""

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psycopg.pq import Conninfo
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from leaseup_dagster.settings import SettingsError
 
 STATEMENT_TIMEOUT_SECONDS = 30
+ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+"""For the rest of its transaction, which goes over the whole portfolio."""
 CONNECT_TIMEOUT_SECONDS = 10
 
 _NOT_OURS = {

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, case, cast, func, literal, select
 
 from leaseup_dagster.arrears.owed import end_of, standing
-from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.database.leaseup import invoice, lease, transaction
+from leaseup_dagster.database.leaseup import in_johannesburg, invoice, lease, transaction
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
 
@@ -117,8 +116,7 @@ def _between(at: Any, first: date, last: date) -> tuple[Any, Any]:
 
 def _at(at: Any) -> Any:
     """In Johannesburg, which is two hours ahead of UTC all year."""
-    local = func.timezone(JOHANNESBURG.key, func.timezone("UTC", at))
-    return func.to_char(local, 'YYYY-MM-DD"T"HH24:MI:SS"+02:00"')
+    return func.to_char(in_johannesburg(at), 'YYYY-MM-DD"T"HH24:MI:SS"+02:00"')
 
 
 def _currency(lease_id: Any) -> Any:

@@ -13,7 +13,7 @@ _AT_A_TIME = 1000
 _ALLOW_LONG = text("SET LOCAL statement_timeout = '600s'")
 
 
-class NothingToExport(ValueError):
+class CannotList(ValueError):
     """What was asked for cannot be listed. The message says why."""
 
 
@@ -28,10 +28,10 @@ def export(
     to: TextIO,
 ) -> None:
     """Write the rows of one statement, and nothing of them is kept. Says on stderr if there are
-    none. Raises NothingToExport for an id that is no landlord's."""
+    none. Raises CannotList for an id that is no landlord's."""
     with engine.connect() as connection:
         if landlord and ids.kind_of(connection, landlord) != "a landlord":
-            raise NothingToExport(ids.not_a("a landlord", connection, landlord))
+            raise CannotList(ids.not_a("a landlord", connection, landlord))
         connection.execute(_ALLOW_LONG)
         streaming = connection.execution_options(stream_results=True, yield_per=_AT_A_TIME)
         found: Iterator[Any] = iter(streaming.execute(rows))

@@ -8,8 +8,7 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 from leaseup_dagster.checking import IDS_SHOWN, Found, first
-
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
+from leaseup_dagster.database.url import ALLOW_LONG
 
 # Months that were ours to bill: LeaseUp's own history is not.
 _TWICE = f"""
@@ -152,6 +151,6 @@ def months_by_state(connection: Connection) -> dict[str, int]:
 
 
 def _found(connection: Connection, sql: str, **values: date) -> Found:
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     row = connection.execute(text(sql), values).one()
     return Found(row.total, first(row.ids))

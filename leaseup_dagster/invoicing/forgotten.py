@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 
 from sqlalchemy import Connection, Engine, func, select
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import midnight
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 from leaseup_dagster.invoicing import adoption
 from leaseup_dagster.invoicing.adoption import FoundRequest
@@ -124,8 +124,9 @@ def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None
             func.max(ledger.c.made_at), func.max(ledger.c.attempted_at).filter(~ledger.c.adopted)
         )
     ).one()
-    midnight = datetime(earliest.year, earliest.month, earliest.day, tzinfo=JOHANNESBURG)
-    longest_ago = midnight - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
+    longest_ago = (
+        midnight(earliest) - timedelta(days=tasks.check_days_ahead) - BILLED_EARLY_AND_LATE
+    )
     if last_mark is None:
         return longest_ago
     known_until: datetime = min(last_mark, last_made or last_mark) - CLOCKS_DIFFER

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.customers.ops import register_planned_customers
 from leaseup_dagster.invoicing.cancel_ops import (
     cancel_chosen_invoices,
@@ -24,6 +24,7 @@ from leaseup_dagster.invoicing.plan_ops import (
     preview_invoices,
 )
 from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.run_config import run_for_its_day
 
 invoices = dg.AssetSpec(
     "invoices",
@@ -93,8 +94,4 @@ def preview_upcoming_invoices() -> None:
     description="Every day at 07:00 in Johannesburg.",
 )
 def invoicing_at_seven(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    day = johannesburg_date(context.scheduled_execution_time)
-    return dg.RunRequest(
-        run_key=day.isoformat(),
-        run_config={"ops": {"plan_invoices": {"config": {"as_of": day.isoformat()}}}},
-    )
+    return run_for_its_day(context, "plan_invoices")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.checking import IDS_SHOWN, Found, first
+from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
 from leaseup_dagster.invoicing.months import PASSED_MONTHS
 from leaseup_dagster.settings import TaskSettings
@@ -18,7 +19,6 @@ from leaseup_dagster.settings import TaskSettings
 LONGEST_AGO = timedelta(days=366)
 """How far the look goes back, and `bill_from` may."""
 
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
 # From the day the service began on, and from the day the lease was entered on: what was due before
 # was never ours to bill. But its first month is, where it was entered some days after it began.
@@ -61,7 +61,7 @@ class MissedMonths:
 
 def missed_months(connection: Connection, as_of: date, tasks: TaskSettings) -> MissedMonths:
     """Every due date that has passed with no invoice, no row in the ledger, and no reason."""
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     began: date | None = connection.execute(text(_BEGAN)).scalar()
     if began is None:  # nothing was ever planned: nothing was missed
         return MissedMonths(Found(), None, {})

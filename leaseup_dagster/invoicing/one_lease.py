@@ -2,15 +2,12 @@
 
 from datetime import date
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from leaseup_dagster.database.leaseup import lease
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing.candidates import (
-    bindings,
-    statement,
-    verdicts,
-)
+from leaseup_dagster.database.url import ALLOW_LONG
+from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.keys import LedgerKey, Verdict
 from leaseup_dagster.invoicing.months import GIVEN_MONTHS, key_arrays
@@ -39,7 +36,7 @@ def verdicts_on(
     connection: Connection, months: list[LedgerKey], as_of: date, tasks: TaskSettings
 ) -> list[Verdict]:
     """What a plan of `as_of` says of each of the months, by due date."""
-    connection.execute(text("SET LOCAL statement_timeout = '180s'"))
+    connection.execute(ALLOW_LONG)
     rows = connection.execute(_VERDICTS, bindings(as_of, tasks) | key_arrays(months))
     return [
         Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents, row.note)

@@ -12,11 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
-from leaseup_dagster.invoicing.candidates import (
-    bindings,
-    statement,
-    verdicts,
-)
+from leaseup_dagster.database.url import ALLOW_LONG
+from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
 from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
 from leaseup_dagster.invoicing.months import (
     GIVEN_MONTHS,
@@ -29,7 +26,6 @@ from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
 from leaseup_dagster.invoicing.shards import LARGE, Shard, is_chosen, shards, side_by_side
 from leaseup_dagster.settings import TaskSettings
 
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 # Taken only where the portfolio is so large that its joins would go to disk.
 _ALLOW_LARGE = text("SET LOCAL work_mem = '64MB'")
 _ONE_PLAN_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263002)")
@@ -141,7 +137,7 @@ def planned(
 def _plan(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None, shard: Shard
 ) -> InvoicePlan:
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     connection.execute(_ALLOW_LARGE)
     planning = statement(verdicts(_months(bill_from), shard.has) + _WRITE + _SUMMARY)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings
@@ -152,7 +148,7 @@ def preview(
     connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
 ) -> InvoicePlan:
     """What `planned` would find, writing nothing."""
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     looking = statement(verdicts(_months(bill_from)) + _SUMMARY)
     return _summary(connection, looking, _bindings(as_of, tasks, bill_from), as_of)
 
@@ -162,7 +158,7 @@ def plan_one(
 ) -> InvoicePlan:
     """Plan one month because a person asked: whatever the window and the automatic switch say."""
     planning = statement(verdicts(GIVEN_MONTHS, is_chosen) + _WRITE + _SUMMARY)
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     connection.execute(_ONE_PLAN_AT_A_TIME)
     values = bindings(as_of, tasks, by_hand=True, rebill=rebill)
     values |= key_arrays([key])
@@ -173,7 +169,7 @@ def plan_again(
     connection: Connection, keys: Sequence[LedgerKey], as_of: date, tasks: TaskSettings
 ) -> None:
     """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     planning = statement(verdicts(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
     connection.execute(planning, bindings(as_of, tasks) | key_arrays(keys))
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.landlords.ops import (
     begin_telling,
     preview_landlord_news,
@@ -10,6 +10,7 @@ from leaseup_dagster.landlords.ops import (
     tell_each_landlord,
 )
 from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.run_config import run_for_its_day
 
 landlord_emails = dg.AssetSpec(
     "landlord_emails",
@@ -47,8 +48,4 @@ def preview_landlord_emails() -> None:
     description="Every day at 08:30 in Johannesburg.",
 )
 def landlords_at_half_past_eight(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    day = johannesburg_date(context.scheduled_execution_time)
-    return dg.RunRequest(
-        run_key=day.isoformat(),
-        run_config={"ops": {"begin_telling": {"config": {"as_of": day.isoformat()}}}},
-    )
+    return run_for_its_day(context, "begin_telling")

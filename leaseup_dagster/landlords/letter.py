@@ -59,7 +59,7 @@ class Letters:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"rands": format_rands, "day": _day}
+        self._templates.filters |= {"rands": format_rands, "day": _day, "days": _days}
 
     def write(self, news: News, as_of: date, *, masked: bool = False) -> Letter:
         """Raises SettingsError, which names the template, when it cannot be filled in."""
@@ -131,3 +131,7 @@ def mask(name: str) -> str:
 
 def _day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
+
+
+def _days(number: int) -> str:
+    return f"{number} day{'' if number == 1 else 's'}"

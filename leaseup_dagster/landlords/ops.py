@@ -103,7 +103,7 @@ def report_telling(
     metadata: dict[str, Any] = {
         **page_and_tables(said, {"e-mails": (report.COLUMNS, report.table_rows(rows))}),
         "as of": day.as_of.isoformat(),
-        **{word: counted.get(word, 0) for word in ("told", "unknown", "refused", "deferred")},
+        **{word: counted.get(word, 0) for word in report.STANDS},
     }
     context.log.info(said)
     yield dg.AssetMaterialization("landlord_emails", metadata=metadata)

@@ -9,6 +9,9 @@ from leaseup_dagster.tables import Cell
 
 COLUMNS = ("landlord", "e-mail", "tries", "why")
 NEWS_COLUMNS = ("landlord", "payments", "invoices", "overdue", "leases that end", "to put right")
+STANDS = ("told", "unknown", "refused", "deferred")
+"""How an e-mail may stand when its run is over."""
+
 _WORDS = {"sent": "told", "sending": "under way"}
 _ORDER = (Kind.PAYMENT, Kind.INVOICE, Kind.OVERDUE, Kind.ENDING, Kind.WRONG)
 
@@ -16,7 +19,7 @@ _ORDER = (Kind.PAYMENT, Kind.INVOICE, Kind.OVERDUE, Kind.ENDING, Kind.WRONG)
 def counts(rows: Sequence[Any]) -> dict[str, int]:
     """How many e-mails of the day stand how."""
     found = Counter(_WORDS.get(row.state, row.state) for row in rows)
-    return {word: found[word] for word in ("told", "unknown", "refused", "deferred") if found[word]}
+    return {word: found[word] for word in STANDS if found[word]}
 
 
 def table_rows(rows: Sequence[Any]) -> list[tuple[Cell, ...]]:

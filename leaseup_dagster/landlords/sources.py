@@ -17,13 +17,20 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    literal_column,
     select,
     text,
     type_coerce,
 )
 
-from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.database.leaseup import invoice, lease, property_, tenant, unit
+from leaseup_dagster.database.leaseup import (
+    in_johannesburg,
+    invoice,
+    lease,
+    property_,
+    tenant,
+    unit,
+)
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.landlords.news import Kind
@@ -34,10 +41,10 @@ _COLUMNS = (
     column("due_cents", Numeric), column("day", Date), column("what", Text),
 )  # fmt: skip
 
-_NAME = func.btrim(func.concat_ws(" ", tenant.c.firstName, tenant.c.lastName))
-_HOME = func.concat_ws(
-    ", ", func.nullif(func.btrim(unit.c.name), ""), func.nullif(func.btrim(property_.c.name), "")
-)
+_NAME = """btrim(concat_ws(' ', tenant."firstName", tenant."lastName"))"""
+_HOME = """concat_ws(', ', nullif(btrim(unit.name), ''), nullif(btrim(property.name), ''))"""
+_LEASES_HOMES = """lease JOIN unit ON unit.id = lease."unitId"
+    JOIN property ON property.id = unit."propertyId\""""
 
 
 def all_there_is(kind: Kind, as_of: date) -> Subquery:
@@ -94,13 +101,12 @@ def _payments() -> Select[Any]:
         .select_from(billed.join(counted, counted.c.id == billed.c.id).join(number, literal(True)))
         .subquery("each")
     )
-    instant = func.timezone(JOHANNESBURG.key, func.timezone("UTC", each.c.last))
     return _told_of(
         each,
         key=func.concat_ws("/", each.c.id, each.c.cents, each.c.n),
         cents=each.c.cents,
         due=func.greatest(0, amounts.in_cents(each.c.dueAmount) - each.c.total),
-        day=cast(instant, Date),
+        day=cast(in_johannesburg(each.c.last), Date),
     )
 
 
@@ -117,8 +123,8 @@ def _told_of(
         of.c.landlordId.label("landlord_id"),
         cast(key, Text).label("key"),
         func.coalesce(of.c.leaseId, "").label("lease_id"),
-        _NAME.label("tenant"),
-        _HOME.label("home"),
+        literal_column(_NAME, Text).label("tenant"),
+        literal_column(_HOME, Text).label("home"),
         cents.label("cents"),
         type_coerce(0 if due is None else due, cents.type).label("due_cents"),
         (of.c.dueDate if day is None else day).label("day"),
@@ -126,19 +132,18 @@ def _told_of(
     ).select_from(homes)
 
 
-_LEASES = """
-    SELECT property."landlordId" AS landlord_id, {key} AS key, lease.id AS lease_id,
+_LEASES = f"""
+    SELECT property."landlordId" AS landlord_id, {{key}} AS key, lease.id AS lease_id,
            coalesce(who.names, '') AS tenant,
-           concat_ws(', ', nullif(btrim(unit.name), ''), nullif(btrim(property.name), '')) AS home,
-           0 AS cents, 0 AS due_cents, lease."endDate" AS day, {what} AS what
-    FROM lease JOIN unit ON unit.id = lease."unitId"
-    JOIN property ON property.id = unit."propertyId"
+           {_HOME} AS home,
+           0 AS cents, 0 AS due_cents, lease."endDate" AS day, {{what}} AS what
+    FROM {_LEASES_HOMES}
     LEFT JOIN (
         SELECT tenant_lease."leaseId" AS lease_id, count(*) AS number, string_agg(
-            btrim(concat_ws(' ', "firstName", "lastName")), ', ' ORDER BY tenant.id) AS names
+            {_NAME}, ', ' ORDER BY tenant.id) AS names
         FROM tenant_lease JOIN tenant ON tenant.id = tenant_lease."tenantId" GROUP BY 1
     ) AS who ON who.lease_id = lease.id
-    {more}
+    {{more}}
     WHERE lease.status = 'ACTIVE'
 """
 _ENDING = (
@@ -157,19 +162,18 @@ _WRONG = (
         key="lease.id || '/rent'", what="'the rent of this lease is not an amount'", more=""
     )
     + """ AND lease."automaticInvoice" AND (lease.rent BETWEEN 1 AND 1e9) IS NOT TRUE UNION ALL """
-    + """
+    + rf"""
     SELECT DISTINCT ON (tenant.id, unusable.what)
            property."landlordId", tenant.id || '/' || unusable.what, lease.id,
-           btrim(concat_ws(' ', "firstName", "lastName")),
-           concat_ws(', ', nullif(btrim(unit.name), ''), nullif(btrim(property.name), '')),
+           {_NAME},
+           {_HOME},
            0, 0, lease."endDate", 'this tenant has no usable ' || unusable.what
-    FROM lease JOIN unit ON unit.id = lease."unitId"
-    JOIN property ON property.id = unit."propertyId"
+    FROM {_LEASES_HOMES}
     JOIN tenant_lease ON tenant_lease."leaseId" = lease.id
     JOIN tenant ON tenant.id = tenant_lease."tenantId"
     JOIN LATERAL (VALUES
         ('phone number', length(regexp_replace(coalesce(tenant.phone, ''), '[^0-9]', '', 'g')) < 9),
-        ('e-mail address', coalesce(tenant.email, '') !~ '^\\s*[^@\\s]+@[^@\\s]+[.][^@\\s]+\\s*$')
+        ('e-mail address', coalesce(tenant.email, '') !~ '^\s*[^@\s]+@[^@\s]+[.][^@\s]+\s*$')
     ) AS unusable (what, so) ON unusable.so
     WHERE lease.status = 'ACTIVE' AND lease."automaticInvoice"
     """

@@ -27,12 +27,12 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from leaseup_dagster.database.leaseup import landlord as landlords
 from leaseup_dagster.database.ledgers import landlord_email as email
 from leaseup_dagster.database.ledgers import landlord_event as event
+from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.landlords.news import Item, Kind, Landlord, News, by_landlord
 from leaseup_dagster.landlords.sources import all_there_is
 
 _EVERYBODY = ""
 _BEGAN = "began"
-_LONG = text("SET LOCAL statement_timeout = '180s'")
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263008)")
 
 SECONDS_UNDER_WAY = 600
@@ -45,7 +45,7 @@ def begin(connection: Connection, as_of: date, statuses: Sequence[str]) -> bool:
     Each time what is new of landlords who are told nothing counts as told: they start with the day
     on which they are served again. What a run that fell has marked counts as told, too.
     """
-    connection.execute(_LONG)
+    connection.execute(ALLOW_LONG)
     connection.execute(_ONE_AT_A_TIME)
     began = insert_or(event).values(landlord_id=_EVERYBODY, kind=_BEGAN, key="", day=as_of)
     first = connection.execute(began.on_conflict_do_nothing().returning(event.c.day)).first()
@@ -83,7 +83,7 @@ def _served(statuses: Sequence[str]) -> Any:
 
 def news(connection: Connection, as_of: date, statuses: Sequence[str]) -> list[News]:
     """What is new for each landlord who is served; of what is overdue all, if any of it is new."""
-    connection.execute(_LONG)
+    connection.execute(ALLOW_LONG)
     items = [_item(kind, row) for kind in Kind for row in _new(connection, kind, as_of, statuses)]
     known = _addressed(connection, sorted({item.landlord_id for item in items}))
     return by_landlord(known, items)

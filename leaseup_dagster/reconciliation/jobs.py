@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.reconciliation.decide_ops import decide
 from leaseup_dagster.reconciliation.ops import (
     ask_again,
@@ -11,6 +11,7 @@ from leaseup_dagster.reconciliation.ops import (
     report_reconciliation,
 )
 from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.run_config import run_for_its_day
 
 payment_requests = dg.AssetSpec(
     "payment_requests",
@@ -52,8 +53,4 @@ def decide_payment() -> None:
     description="Every day at 02:00 in Johannesburg.",
 )
 def reconciliation_at_two(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    day = johannesburg_date(context.scheduled_execution_time)
-    return dg.RunRequest(
-        run_key=day.isoformat(),
-        run_config={"ops": {"cut_into_weeks": {"config": {"as_of": day.isoformat()}}}},
-    )
+    return run_for_its_day(context, "cut_into_weeks")

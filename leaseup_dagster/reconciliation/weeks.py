@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Engine
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import midnight
 from leaseup_dagster.invoicing.forgotten import some_at_a_time
 from leaseup_dagster.invoicing.references import reference_in
 from leaseup_dagster.paystack.errors import NotSent, PaystackError
@@ -95,8 +95,8 @@ def ask_again(questions: Sequence[tuple[str, str]], repairs: Repairs, seconds: f
 
 def _compare(day: date, repairs: Repairs) -> _Day:
     """One day's payment requests against our books, a page's worth at a time."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=JOHANNESBURG)
-    listed = repairs.paystack.payment_requests_between(midnight, midnight + timedelta(days=1))
+    next_day = day + timedelta(days=1)
+    listed = repairs.paystack.payment_requests_between(midnight(day), midnight(next_day))
     counted, ours, differences = 0, 0, []
     try:
         for part in some_at_a_time(listed):

@@ -5,16 +5,15 @@
 
 from datetime import timedelta
 
-from sqlalchemy import CTE, Connection, and_, func, or_, select, text
+from sqlalchemy import CTE, Connection, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from leaseup_dagster.checking import Found, first
 from leaseup_dagster.database.leaseup import invoice, transaction
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.reminders.overdue import COUNTS_AS_SENT
-
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
 
 def texted_after_payment(connection: Connection, lately: timedelta) -> Found:
@@ -22,7 +21,7 @@ def texted_after_payment(connection: Connection, lately: timedelta) -> Found:
 
     Paid when the text left: by the payments recorded until then, or PAID and not touched since.
     """
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     texted = _texted(lately)
     texts = (texted.c.id, texted.c.tenant_id, texted.c.step)
     paid = amounts.received(texted, transaction.c.createdAt < texted.c.texted_at, by=texts)

@@ -5,12 +5,12 @@ Opened in a spreadsheet, no cell is taken for a formula.
 
 import csv
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TextIO
 
 from sqlalchemy import Connection, Row
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import JOHANNESBURG, midnight
 from leaseup_dagster.csv_cells import harmless
 from leaseup_dagster.database import ids
 from leaseup_dagster.money import format_rands
@@ -49,7 +49,7 @@ def texts(
     if first > last:
         raise NothingToExport(f"--from {first} is after --to {last}.")
     find = communications.of_lease if lease_id else communications.of_landlord
-    return find(connection, id_, _midnight(first), _midnight(last + timedelta(days=1)))
+    return find(connection, id_, midnight(first), midnight(last + timedelta(days=1)))
 
 
 def write(rows: Iterable[Row[Any]], to: TextIO) -> None:
@@ -70,7 +70,3 @@ def _cells(row: Row[Any]) -> tuple[object, ...]:
 
 def _at(instant: datetime | None) -> str:
     return instant.astimezone(JOHANNESBURG).isoformat(" ", "seconds") if instant else ""
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), JOHANNESBURG)

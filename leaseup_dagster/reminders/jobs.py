@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG, johannesburg_date
+from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.reminders.checks import check_reminders
 from leaseup_dagster.reminders.communications_ops import (
     ask_for_delivery_status,
@@ -18,6 +18,7 @@ from leaseup_dagster.reminders.ops import (
     send_reminders,
 )
 from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.run_config import run_for_its_day
 
 reminders = dg.AssetSpec(
     "reminders",
@@ -102,8 +103,4 @@ def retention_on_sundays(context: dg.ScheduleEvaluationContext) -> dg.RunRequest
     description="Every day at 09:00 in Johannesburg.",
 )
 def reminders_at_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    day = johannesburg_date(context.scheduled_execution_time)
-    return dg.RunRequest(
-        run_key=day.isoformat(),
-        run_config={"ops": {"mark_overdue_invoices": {"config": {"as_of": day.isoformat()}}}},
-    )
+    return run_for_its_day(context, "mark_overdue_invoices")

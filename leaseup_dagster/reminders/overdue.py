@@ -17,7 +17,6 @@ from sqlalchemy import (
     cast,
     func,
     select,
-    text,
     union,
     update,
 )
@@ -33,6 +32,7 @@ from leaseup_dagster.database.leaseup import (
     utc_now,
 )
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
+from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.reminders.cadence import LastText
@@ -40,7 +40,6 @@ from leaseup_dagster.reminders.recipients import Reminder
 from leaseup_dagster.reminders.refusals import Refusal
 
 COUNTS_AS_SENT = ("sending", "sent", "unknown")
-_ALLOW_LONG = text("SET LOCAL statement_timeout = '180s'")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Chased:
 
 def mark_overdue(connection: Connection, as_of: date) -> int:
     """PENDING and past its due date becomes OVERDUE, unless recorded payments cover it."""
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     due = _due(invoice.c.dueDate < as_of, invoice.c.status == "PENDING")
     marked = connection.execute(
         update(invoice)
@@ -71,7 +70,7 @@ def chased(connection: Connection, as_of: date, after_days: int) -> Iterator[Cha
 
     Earliest due date first. Streamed: a portfolio need not fit into memory.
     """
-    connection.execute(_ALLOW_LONG)
+    connection.execute(ALLOW_LONG)
     due = _due(*_late(as_of, after_days))
     recipient, last = _recipients(due), _last_texts()
     rows = connection.execution_options(yield_per=5000).execute(
