@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, text
 
 from hostile.debian import Server, a_server
+from hostile.test_processes import EVERY_MINUTE, a_due_lease, assert_all_are_billed_once
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres
 from tests.conftest import until
 from tests.deploy.deployment import Deployment, Run, a_deployment
-from tests.deploy.test_processes import EVERY_MINUTE, a_due_lease, assert_all_are_billed_once
 from tests.many_machines.conftest import Launch, launch, leases, many_machines  # noqa: F401
 
 LEASES = 60

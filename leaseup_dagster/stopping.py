@@ -6,7 +6,7 @@ Stop means stop: after it no request leaves; what is in flight comes home and is
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -24,7 +24,7 @@ _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
 def in_flight(
     act: Callable[[Item], Result],
-    items: Iterable[Item],
+    items: Sequence[Item],
     *,
     width: int,
     stop: threading.Event,
@@ -35,6 +35,8 @@ def in_flight(
     After `seconds`, or when the process is told to stop, `stop` is set: `act` must look at it
     before each request and come home. Told to stop, the interrupt is raised on the way out.
     """
+    if not items:
+        return []
     out_of_time_at = time.monotonic() + seconds
     with _told_to_stop(stop), ThreadPoolExecutor(width) as pool:
         futures = [pool.submit(act, item) for item in items]

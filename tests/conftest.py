@@ -16,11 +16,12 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from leaseup_dagster.database.connection import open_engine
-from leaseup_dagster.database.schema import migrate
+from leaseup_dagster.database.schema import HEAD, migrate
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
+from tests.databases import Databases, watch
 from tests.processes import Child, run_job
 
 pytest_plugins = ["tests.faults.table"]
@@ -86,17 +87,22 @@ def postgres() -> Iterator[Postgres]:
         server.create_leaseup(TEMPLATE)
         engine = create_engine(engine_url(server.url(TEMPLATE)))
         migrate(engine)
+        with engine.begin() as connection:
+            watch(connection)
         engine.dispose()
         yield server
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    return Databases(postgres, TEMPLATE, HEAD)
+
+
 @pytest.fixture
-def database_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh database for this test: LeaseUp's tables and ours, empty."""
-    name = f"test_{abs(hash(request.node.nodeid))}"
-    postgres.create_database(name, template=TEMPLATE)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database for this test: LeaseUp's tables and ours, empty."""
+    with databases.one() as url:
+        yield url
 
 
 @pytest.fixture

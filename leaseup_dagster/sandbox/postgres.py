@@ -1,5 +1,8 @@
 """An embedded PostgreSQL with LeaseUp's tables, for a machine without either."""
 
+import fcntl
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,12 +55,25 @@ class Postgres:
 
 
 @contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Started as root it makes a user of its own for the server, which two at once cannot."""
+    # The folder itself is what is locked: nothing is left behind.
+    folder = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextmanager
 def embedded_postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
     """A server whose files are in `folder`, stopped on the way out.
 
     Not `durable`: faster, and nothing survives the machine's crash.
     """
-    server = get_server(folder, cleanup_mode="stop")
+    with _one_at_a_time():
+        server = get_server(folder, cleanup_mode="stop")
     postgres = Postgres(server.get_uri())
     try:
         if not durable:
