@@ -80,7 +80,7 @@ def _a_day(invoices: int) -> Day:
         portfolio.forget_requests(world.paystack)
         storage = create_engine(make_url(world.engine.url).set(database="dagster"))
         before, began = _bytes(storage), time.perf_counter()
-        peak = _bill(world, storage, invoices)
+        peak = bill(world, storage, invoices)
         seconds = time.perf_counter() - began
         if len(world.paystack.payment_requests) != invoices:
             raise SystemExit(f"{len(world.paystack.payment_requests)} payment requests")
@@ -95,7 +95,7 @@ def _a_day(invoices: int) -> Day:
     )
 
 
-def _bill(world: World, storage: Engine, invoices: int) -> int:
+def bill(world: World, storage: Engine, invoices: int) -> int:
     """Until all is billed; the bytes of the largest process meanwhile."""
     daemon = world.children.start(
         [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(world.workspace)],

@@ -1,8 +1,8 @@
 """How much of Paystack's quota is used while there is work, and whether it is ever exceeded.
 
 The stand-in counts in fixed windows, as Paystack does, at a live integration's 600 a minute. One
-and four processes bill with the product's own client and quota; two runs at once are the real job,
-twice.
+and four processes bill with the product's own client and quota; the runs are the real job, once, twice
+and four times at once, started in shells, and a day's runs under the daemon.
 """
 
 import multiprocessing
@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url
 
-from bench import portfolio
+from bench import large_day, portfolio
 from bench.figures import Figure, tell
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.quota import SharedQuota
@@ -28,30 +29,32 @@ from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.world import World, a_world
 
 LIMIT, SECONDS = 600, 60
-WANTED = 0.97
+WANTED = 0.98
+WANTED_OF_RUNS = 0.96
+FEW, MANY, A_DAY = 900, 1_500, 6_000
 HANDS = 10
 CREATE = "POST /paymentrequest"
 
-_BILLING = """
-SELECT count(DISTINCT run_id) FROM leaseup_dagster.invoice_history WHERE to_state = 'invoiced'
-"""
+JOB = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
 
 
 def figures() -> Iterator[Figure]:
-    yield _figure("one process", _processes(1, LIMIT))
-    yield _figure("four processes", _processes(4, LIMIT))
-    yield _figure("two runs at once", _two_runs())
+    yield _figure("one process", _processes(1, LIMIT), WANTED)
+    yield _figure("four processes", _processes(4, LIMIT), WANTED)
     for told in (2 * LIMIT, LIMIT // 2):
-        yield _figure(f"told {told} in a header", _processes(1, told))
+        yield _figure(f"told {told} in a header", _processes(1, told), WANTED_OF_RUNS)
+    yield _figure(f"one run in a shell on {FEW:,}", _runs_in_shells(1, FEW), WANTED_OF_RUNS)
+    yield _figure(f"four shells at once on {MANY:,}", _runs_in_shells(4, MANY), WANTED_OF_RUNS)
+    yield _figure(f"a day of {A_DAY:,} under the daemon", _a_day(), WANTED_OF_RUNS)
 
 
-def _figure(what: str, used_and_refused: tuple[float, int]) -> Figure:
+def _figure(what: str, used_and_refused: tuple[float, int], wanted: float) -> Figure:
     used, refused = used_and_refused
     return Figure(
         f"Paystack's quota in use, {what}",
         f"{used:.1%}, 429 {refused} times",
-        f"at least {WANTED:.0%}, and no 429",
-        used >= WANTED and not refused,
+        f"at least {wanted:.0%}, and no 429",
+        used >= wanted and not refused,
     )
 
 
@@ -114,25 +117,43 @@ def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untype
     engine.dispose()
 
 
-def _two_runs() -> tuple[float, int]:
+def _runs_in_shells(count: int, invoices: int) -> tuple[float, int]:
+    """The morning's job, so many times at once."""
+    with _a_world() as world:
+        portfolio.let(world, invoices)
+        runs = [world.dagster("job", "execute", *JOB) for _ in range(count)]
+        for run in runs:
+            if world.children.wait(run) != 0:
+                raise SystemExit(world.log_tail())
+        return _from_first_to_last(world.paystack, invoices)
+
+
+def _a_day() -> tuple[float, int]:
+    """Launched once; a daemon as it is deployed does the rest."""
+    with _a_world() as world:
+        portfolio.let(world, A_DAY)
+        storage = create_engine(make_url(world.engine.url).set(database="dagster"))
+        large_day.bill(world, storage, A_DAY)
+        storage.dispose()
+        return _from_first_to_last(world.paystack, A_DAY)
+
+
+@contextmanager
+def _a_world() -> Iterator[World]:
     with a_world(PAYSTACK_RATE_LIMIT=str(LIMIT), TASK_MAX_NEW_INVOICES="10000") as world:
-        paystack = world.paystack
-        paystack.habits.rate_limit, paystack.habits.latency_seconds = LIMIT, 0.1
-        portfolio.let(world, 5 * LIMIT)
-        command = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
-        runs = [world.dagster("job", "execute", *command) for _ in range(2)]
-        world.children.wait(runs[0], until=lambda: _billing(world) == len(runs))
-        before, ends_at = len(paystack.requests_to(CREATE)), time.monotonic() + SECONDS
-        ended = world.children.wait(runs[0], until=lambda: time.monotonic() > ends_at)
-        if ended is not None or runs[1].poll() is not None:
-            raise SystemExit(world.log_tail())
-        return _used(paystack, before, LIMIT)
+        world.paystack.habits.rate_limit = LIMIT
+        world.paystack.habits.latency_seconds = 0.1
+        yield world
 
 
-def _billing(world: World) -> int:
-    """So many runs have billed something."""
-    with world.engine.connect() as connection:
-        return int(connection.execute(text(_BILLING)).scalar_one())
+def _from_first_to_last(paystack: PaystackStandIn, invoices: int) -> tuple[float, int]:
+    """Of what the limit allows between the first invoice and the last."""
+    seen = paystack.requests_to(CREATE)
+    made = sorted(request.arrived_at for request in seen if request.status == 200)
+    if len(made) != invoices:
+        raise SystemExit(f"{len(made)} payment requests for {invoices} leases")
+    used = (len(made) - 1) / (made[-1] - made[0]) / (LIMIT / 60)
+    return used, [request.status for request in seen].count(429)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,25 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from dagster import DagsterInstance, DagsterRunStatus, OpExecutionContext
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    OpExecutionContext,
+    RunsFilter,
+)
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+CONTINUES = "leaseup/continues"
+"""The tag that names the run from which this one has taken over the day's work."""
+
 _WAKE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
+_TOLD_TO_STOP = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
 
 
 def in_flight(
@@ -77,11 +87,13 @@ def _told_to_stop(stop: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def stopping_with_its_run(
-    stop: threading.Event, instance: DagsterInstance, run_id: str
+    stop: threading.Event, instance: DagsterInstance, run_id: str, *, from_second: float = 0
 ) -> Iterator[None]:
-    """Inside, `stop` is set once the run is told to stop or has ended, wherever that was said.
+    """Inside, `stop` is set once the run is told to stop or has ended, wherever that was said, or
+    the run is told to stop from which it took over, or that took over from it.
 
-    A step on another machine than its run gets no signal; it asks Dagster's storage each second.
+    A step on another machine than its run gets no signal; it asks Dagster's storage each second,
+    beginning with second `from_second`.
     """
     left = threading.Event()
 
@@ -90,14 +102,17 @@ def stopping_with_its_run(
         # step itself will notice.
         with suppress(Exception):
             run = instance.get_run_by_id(run_id)
-            if run is None or run.status not in _GOING_ON:
+            if run is None or run.status not in _GOING_ON or _is_over_for_the_day(instance, run):
                 stop.set()
 
     def watch() -> None:
+        if left.wait(from_second):
+            return
         while not (left.wait(_LOOK_SECONDS) or stop.is_set()):
             look()
 
-    look()
+    if not from_second:
+        look()
     watcher = threading.Thread(target=watch, name="stopping-with-its-run", daemon=True)
     watcher.start()
     try:
@@ -105,6 +120,13 @@ def stopping_with_its_run(
     finally:
         left.set()
         watcher.join()
+
+
+def _is_over_for_the_day(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether a person stopped the run before it in the day's work, or the one after it."""
+    after = RunsFilter(tags={CONTINUES: run.run_id}, statuses=_TOLD_TO_STOP)
+    before = RunsFilter(run_ids=[run.tags.get(CONTINUES, "")], statuses=_TOLD_TO_STOP)
+    return any(instance.get_run_ids(linked, limit=1) for linked in (after, before))
 
 
 def seconds_left(context: OpExecutionContext, allowed: float) -> float:

@@ -49,6 +49,8 @@ class NoQuota:
 
     def pause(self, endpoint: str, seconds: float) -> None: ...
 
+    def give_back(self, endpoint: str) -> None: ...
+
 
 def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Every job of the product and what it is told."""

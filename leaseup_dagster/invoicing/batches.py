@@ -12,6 +12,7 @@ from leaseup_dagster.batching import slices
 from leaseup_dagster.invoicing import ledger, planning, rehearsal, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
+from leaseup_dagster.invoicing.pending import Pending
 from leaseup_dagster.invoicing.standing import Unanswered
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
@@ -77,13 +78,31 @@ def _bill(
         planning.plan_again(connection, keys, as_of, tasks)
         ledger.refuse_without_customer(connection, keys)
         planned = standing.planned_keys(connection, keys)
-    return in_flight(
-        creation.bill,
-        planned,
+    pending = Pending(planned, lambda left: _still_planned(creation, left))
+
+    def bill_next(_: int) -> Outcome | None:
+        key = pending.next()
+        outcome = creation.bill(key) if key else None
+        if outcome and outcome.kind is Kind.TAKEN:
+            pending.another_run_has(outcome.key)
+        return outcome
+
+    outcomes = in_flight(
+        bill_next,
+        range(len(planned)),
         width=2 * tasks.batch_size,
         stop=creation.paystack.stop,
         seconds=seconds,
     )
+    creation.paystack.give_up_turns_to_create()
+    known = {outcome.key for outcome in outcomes if outcome}
+    others = [Outcome(key, Kind.TAKEN) for key in pending.taken if key not in known]
+    return [*filter(None, outcomes), *others]
+
+
+def _still_planned(creation: InvoiceCreation, keys: Sequence[LedgerKey]) -> list[LedgerKey]:
+    with creation.engine.connect() as connection:
+        return standing.planned_keys(connection, keys)
 
 
 def _together(looked: Sequence[Outcome], billed: Sequence[Outcome]) -> list[Outcome]:

@@ -19,6 +19,7 @@ from leaseup_dagster.invoicing.keys import (
     InvoicePlan,
     InvoiceResult,
 )
+from leaseup_dagster.invoicing.pending import share
 from leaseup_dagster.money import format_rands, rands_from_cents
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
@@ -27,6 +28,8 @@ from leaseup_dagster.tables import Section, page_and_tables
 
 MAX_PER_RUN = 20_000
 """More months than Paystack's quota lets one run bill; the rest wait in the ledger."""
+
+_RUNS_AT_ONCE = 16
 
 
 @dg.op(
@@ -60,6 +63,7 @@ def cut_into_batches(
 ) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
     with engine.connect() as connection:
         keys = standing.open_keys(connection, MAX_PER_RUN, plan.only)
+    keys = share(keys, *_place_among_runs(context))
     for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared):
         yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
@@ -137,6 +141,13 @@ def report_invoicing(
     if wrong:
         raise dg.Failure(wrong, metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
+
+
+def _place_among_runs(context: dg.OpExecutionContext) -> tuple[int, int]:
+    """Which one this run is, and of how many that are at work on the same job now."""
+    at_work = dg.RunsFilter(job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    runs = sorted({*context.instance.get_run_ids(at_work, limit=_RUNS_AT_ONCE), context.run_id})
+    return runs.index(context.run_id), len(runs)
 
 
 def _compare(

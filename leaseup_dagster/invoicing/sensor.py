@@ -9,6 +9,15 @@ from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.invoicing.plan_ops import plan_invoices
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.stopping import CONTINUES
+
+HAND_OVER = timedelta(seconds=75)
+"""How long before a run takes on nothing more the next one is launched, at most: this sensor looks
+each 30 seconds, and a run takes some to start, to plan and to compare."""
+
+_LANES = ("check_upcoming_invoices", "check_upcoming_invoices, in turn")
+"""Of each there is one run at work at a time: a run and the one it hands over to."""
 
 REST = timedelta(hours=1)
 """How long what a run left that billed nothing is left alone: it may need a person."""
@@ -37,18 +46,20 @@ _AT_WORK = [
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Goes on when check_upcoming_invoices had no time for all: launches it again until"
-    " nothing planned is left, at once after a run that billed something and an hour after one that"
-    " did not. A morning that failed before it had planned is launched again after 5 and 20"
-    " minutes, 1 and 3 hours. What a person stopped is left for the next morning.",
+    " nothing planned is left, shortly before the time of the one at work is up, and an hour after"
+    " one that billed nothing. A morning that failed before it had planned is launched again after"
+    " 5 and 20 minutes, 1 and 3 hours. What a person stopped is left for the next morning.",
 )
 def planned_invoices_left(
-    context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
+    context: dg.SensorEvaluationContext,
+    engine: dg.ResourceParam[Engine],
+    tasks: dg.ResourceParam[TaskSettings],
 ) -> dg.RunRequest | dg.SkipReason:
-    return look_for_leftovers(context, engine, now=datetime.now(tz=timezone.utc))
+    return look_for_leftovers(context, engine, tasks, now=datetime.now(tz=timezone.utc))
 
 
 def look_for_leftovers(
-    context: dg.SensorEvaluationContext, engine: Engine, *, now: datetime
+    context: dg.SensorEvaluationContext, engine: Engine, tasks: TaskSettings, *, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """What the sensor does at `now`. Each run is followed by at most one that it asks for."""
     of_the_morning = dg.RunsFilter(job_name=check_upcoming_invoices.name)
@@ -56,13 +67,52 @@ def look_for_leftovers(
     if not newest:
         return dg.SkipReason("No morning's run yet")
     run, ended_at = newest[0].dagster_run, newest[0].update_timestamp
+    stopped = _stopped_by_a_person(context.instance, run)
+    if stopped:
+        return dg.SkipReason(f"Run {stopped} was stopped by a person: the next morning goes on")
     if run.status in _AT_WORK:
-        return dg.SkipReason(f"Run {run.run_id} is at work")
-    if run.status is dg.DagsterRunStatus.CANCELED:
-        return dg.SkipReason(f"Run {run.run_id} was stopped by a person: the next morning goes on")
+        return _hand_over(context, engine, tasks, newest[0], now)
     if _failed_before_its_plan(context.instance, run):
         return _again(run, ended_at, now)
     return _go_on(context, engine, run, ended_at, now)
+
+
+def _stopped_by_a_person(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """The id of this run, or of the one it continues, if that is what became of it."""
+    before = run.tags.get(CONTINUES)
+    told = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+    for one in (run, instance.get_run_by_id(before) if before else None):
+        if one and one.status in told:
+            return one.run_id
+    return None
+
+
+def _hand_over(
+    context: dg.SensorEvaluationContext,
+    engine: Engine,
+    tasks: TaskSettings,
+    record: dg.RunRecord,
+    now: datetime,
+) -> dg.RunRequest | dg.SkipReason:
+    """The next run begins before this one ends: both share the quota, and no minute is lost."""
+    run = record.dagster_run
+    at_work = dg.SkipReason(f"Run {run.run_id} is at work")
+    if record.start_time is None:
+        return at_work
+    taken = now - datetime.fromtimestamp(record.start_time, tz=timezone.utc)
+    takes = timedelta(seconds=tasks.taking_seconds)
+    if taken < takes - min(HAND_OVER, takes / 2):
+        return at_work
+    with engine.connect() as connection:
+        left = standing.count_planned(connection)
+    return _after(context, run, left) if left else at_work
+
+
+def _after(context: dg.SensorEvaluationContext, run: dg.DagsterRun, left: int) -> dg.RunRequest:
+    context.log.info(f"Run {run.run_id} leaves {left} planned invoices")
+    others = [lane for lane in _LANES if lane != run.tags.get("leaseup/exclusive")]
+    tags = {CONTINUES: run.run_id, "leaseup/exclusive": others[0]}
+    return dg.RunRequest(run_key=f"after-{run.run_id}", tags=tags)
 
 
 def _go_on(
@@ -79,8 +129,7 @@ def _go_on(
         if now < ended_at + REST and not standing.has_billed(connection, run.run_id):
             why = f"Run {run.run_id} billed nothing; what it left is tried an hour after it"
             return dg.SkipReason(why)
-    context.log.info(f"Run {run.run_id} left {left} planned invoices")
-    return dg.RunRequest(run_key=f"after-{run.run_id}", tags={"leaseup/continues": run.run_id})
+    return _after(context, run, left)
 
 
 def _failed_before_its_plan(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -92,6 +92,12 @@ def count_open(connection: Connection) -> int:
     return connection.execute(still).scalar_one()
 
 
+def count_planned(connection: Connection) -> int:
+    """Months that nobody has begun to bill."""
+    still = select(func.count()).where(ledger.c.state == "planned")
+    return connection.execute(still).scalar_one()
+
+
 def has_billed(connection: Connection, run_id: str) -> bool:
     """Whether this run has recorded an invoice."""
     billed = select(history.c.id).where(

@@ -44,9 +44,8 @@ CREATE_CUSTOMER = "POST /customer"
 FETCH_CUSTOMER = "GET /customer/:code"
 
 _PAGE_SIZE = 100
-_SPARE_SECONDS = 1.0
-"""How late a turn may still be taken: less than the 1.2 s of a minute that the quota leaves free,
-and long enough to outlast the change from one batch to the next where two runs share the work."""
+_SPARE_SECONDS = 0.6
+"""How late a turn may still be taken: less than what the quota leaves free of a minute, 0.7 s."""
 
 Turn = NewType("Turn", float)
 """The `time.monotonic()` instant until which a slot of the quota may still be used."""
@@ -114,6 +113,11 @@ class PaystackClient:
     def give_back_turn_to_create(self, turn: Turn) -> None:
         """Nothing was sent: whoever is next takes this turn and need not wait."""
         self._spare_turns.append(turn)
+
+    def give_up_turns_to_create(self) -> None:
+        """Nobody here is next: the turns that were given back are for other runs."""
+        while self._spare_turn() is not None:
+            self._quota.give_back(CREATE)
 
     def may_still_use(self, turn: Turn) -> bool:
         """Neither too late for it, nor has Paystack told us to wait since."""

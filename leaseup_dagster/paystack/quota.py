@@ -13,6 +13,9 @@ class Quota(Protocol):
     def reserve(self, endpoint: str) -> float:
         """Take the next free slot of the endpoint; the seconds to wait until it."""
 
+    def give_back(self, endpoint: str) -> None:
+        """A slot that was taken is not going to be used."""
+
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
         """Paystack has told how many requests a minute the endpoint takes."""
 

@@ -9,7 +9,7 @@ from leaseup_dagster import settings
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.quota import Quota
 from leaseup_dagster.settings import ExecutorSettings, PaystackSettings, TaskSettings
-from leaseup_dagster.stopping import stopping_with_its_run
+from leaseup_dagster.stopping import CONTINUES, stopping_with_its_run
 
 
 class PaystackResource(dg.ConfigurableResource[PaystackClient]):
@@ -36,7 +36,11 @@ class PaystackResource(dg.ConfigurableResource[PaystackClient]):
 def _stopping(
     client: PaystackClient, context: dg.InitResourceContext
 ) -> AbstractContextManager[None]:
-    """Where steps are executed elsewhere, the run cannot tell them to stop: they ask."""
-    if not settings.load(ExecutorSettings).many_machines or not context.run or not context.instance:
+    """Where steps are executed elsewhere, the run cannot tell them to stop: they ask. So does a run
+    that takes over from another, and one that may have been running long enough to hand over."""
+    run, instance = context.run, context.instance
+    if not run or not instance:
         return nullcontext()
-    return stopping_with_its_run(client.stop, context.instance, context.run.run_id)
+    at_once = settings.load(ExecutorSettings).many_machines or CONTINUES in run.tags
+    from_second = 0.0 if at_once else settings.load(TaskSettings).taking_seconds / 4
+    return stopping_with_its_run(client.stop, instance, run.run_id, from_second=from_second)

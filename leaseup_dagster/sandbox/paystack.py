@@ -13,9 +13,10 @@ everywhere, `GET /_sandbox/state` tells what exists, `POST /_sandbox/pay/{code}`
 import argparse
 import asyncio
 import json
+import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,7 +38,8 @@ _LOOK_SECONDS = 0.005
 
 @dataclass
 class Seen:
-    """A request that arrived. `status` is None while, and if, it has no answer."""
+    """A request that arrived, at an instant of `time.monotonic()`. `status` is None while, and if,
+    it has no answer."""
 
     method: str
     path: str
@@ -45,6 +47,7 @@ class Seen:
     query: dict[str, str]
     body: dict[str, Any]
     status: int | None = None
+    arrived_at: float = field(default_factory=time.monotonic)
 
 
 class PaystackStandIn(Loopback):

@@ -25,6 +25,26 @@ def test_the_first_need_not_wait_and_each_next_waits_its_turn(quota: SharedQuota
     assert waits == sorted(waits)
 
 
+def test_a_slot_that_was_given_back_is_taken_by_the_next(quota: SharedQuota) -> None:
+    waits = [quota.reserve(CREATE) for _ in range(5)]
+
+    quota.give_back(CREATE)
+    quota.give_back(CREATE)
+
+    assert quota.reserve(CREATE) == pytest.approx(waits[3], abs=INTERVAL)
+
+
+def test_more_cannot_be_given_back_than_was_taken(quota: SharedQuota) -> None:
+    quota.reserve(CREATE)
+    for _ in range(3):
+        quota.give_back(CREATE)
+
+    waits = [quota.reserve(CREATE) for _ in range(3)]
+
+    assert waits == sorted(waits)
+    assert waits[2] == pytest.approx(2 * INTERVAL, abs=INTERVAL)
+
+
 def test_each_endpoint_has_its_own_queue(quota: SharedQuota) -> None:
     for _ in range(5):
         quota.reserve(CREATE)

@@ -1,5 +1,6 @@
 """What a morning had no time for is billed by the runs that follow, until nothing is left."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
@@ -12,6 +13,8 @@ from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.sensor import PAUSES, REST, look_for_leftovers
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
+from leaseup_dagster.settings import TaskSettings
+from leaseup_dagster.stopping import stopping_with_its_run
 from tests.conftest import Run
 
 CHECK = "check_upcoming_invoices"
@@ -34,8 +37,8 @@ Tick = Callable[..., dg.RunRequest | dg.SkipReason]
 @pytest.fixture
 def tick(engine: Engine, own: dg.DagsterInstance) -> Tick:
     def look(later: timedelta = timedelta()) -> dg.RunRequest | dg.SkipReason:
-        context = dg.build_sensor_context(instance=own)
-        return look_for_leftovers(context, engine, now=datetime.now(tz=timezone.utc) + later)
+        context, now = dg.build_sensor_context(instance=own), datetime.now(tz=timezone.utc)
+        return look_for_leftovers(context, engine, TaskSettings(), now=now + later)
 
     return look
 
@@ -65,7 +68,7 @@ def test_what_a_run_had_no_time_for_is_billed_by_the_next(
     asked = tick()
 
     assert isinstance(asked, dg.RunRequest)
-    assert asked.run_key == f"after-{next(iter(asked.tags.values()))}"
+    assert asked.run_key == f"after-{asked.tags['leaseup/continues']}"
     assert run(CHECK).success
     assert len(paystack.payment_requests) == 2
     assert tick() == dg.SkipReason("Nothing planned is left")
@@ -196,3 +199,83 @@ def test_a_plan_that_waits_for_a_persons_word_is_not_launched_again(
     assert not run(CHECK, None, SCHEDULED).success
 
     assert tick(timedelta(hours=2)) == dg.SkipReason("Nothing planned is left")
+
+
+Begun = Callable[..., dg.DagsterRun]
+
+
+@pytest.fixture
+def begun(own: dg.DagsterInstance) -> Begun:
+    """A morning's run that is at work, launched as the daemon would."""
+
+    def begin(asked: dg.RunRequest | None = None) -> dg.DagsterRun:
+        run = own.create_run_for_job(
+            check_upcoming_invoices,
+            status=dg.DagsterRunStatus.NOT_STARTED,
+            tags={**check_upcoming_invoices.tags, **(asked.tags if asked else {})},
+        )
+        started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+        own.report_dagster_event(started, run_id=run.run_id)
+        found = own.get_run_by_id(run.run_id)
+        assert found
+        return found
+
+    return begin
+
+
+LATE = timedelta(seconds=170)
+
+
+def test_a_run_at_work_hands_over_before_its_time_is_up(
+    tick: Tick, begun: Begun, due_lease: Callable[[], LedgerKey], plan: Callable[[], object]
+) -> None:
+    due_lease()
+    plan()
+    first = begun()
+
+    assert isinstance(tick(timedelta(seconds=160)), dg.SkipReason)
+    asked = tick(LATE)
+
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.tags["leaseup/continues"] == first.run_id
+    lanes = [first.tags["leaseup/exclusive"], asked.tags["leaseup/exclusive"]]
+    assert len(set(lanes)) == 2
+    again = begun(asked)
+    assert again.tags["leaseup/exclusive"] == lanes[1]
+    assert isinstance(tick(timedelta(seconds=160)), dg.SkipReason)
+    third = tick(LATE)
+    assert isinstance(third, dg.RunRequest)
+    assert third.tags["leaseup/exclusive"] == lanes[0]
+
+
+def test_a_run_that_leaves_nothing_hands_nothing_over(tick: Tick, begun: Begun) -> None:
+    begun()
+
+    assert isinstance(tick(LATE), dg.SkipReason)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_whichever_of_two_runs_a_person_stops_the_day_is_over(
+    tick: Tick, begun: Begun, due_lease: Callable[[], LedgerKey], plan: Callable[[], object],
+    own: dg.DagsterInstance, which: int,
+) -> None:  # fmt: skip
+    due_lease()
+    plan()
+    runs = [begun()]
+    asked = tick(LATE)
+    assert isinstance(asked, dg.RunRequest)
+    runs.append(begun(asked))
+    stops = [threading.Event(), threading.Event()]
+    with (
+        stopping_with_its_run(stops[0], own, runs[0].run_id),
+        stopping_with_its_run(stops[1], own, runs[1].run_id),
+    ):
+        assert not any(stop.is_set() for stop in stops)
+        own.report_run_canceling(runs[which])
+        assert all(stop.wait(5) for stop in stops)
+    own.report_run_canceled(runs[which])
+
+    skipped = tick(LATE)
+
+    assert isinstance(skipped, dg.SkipReason)
+    assert f"{runs[which].run_id} was stopped by a person" in (skipped.skip_message or "")

@@ -31,6 +31,7 @@ class FakeQuota:
     def __init__(self) -> None:
         self.wait = 0.0
         self.reserved: list[str] = []
+        self.given_back: list[str] = []
         self.paused: list[tuple[str, float]] = []
         self.learned: list[tuple[str, int]] = []
         self.on_reserve: Callable[[], None] = lambda: None
@@ -39,6 +40,9 @@ class FakeQuota:
         self.reserved.append(endpoint)
         self.on_reserve()
         return self.wait
+
+    def give_back(self, endpoint: str) -> None:
+        self.given_back.append(endpoint)
 
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
         self.learned.append((endpoint, requests_per_minute))

@@ -63,13 +63,27 @@ def test_a_turn_is_not_kept_for_later_however_often_it_is_given_back(
     monkeypatch.setattr(time, "monotonic", lambda: began)
     turn = client.wait_for_turn_to_create()
     reserved = []
-    for tenths in (4, 8, 12, 16):
+    for tenths in (3, 5, 8, 10):
         monkeypatch.setattr(time, "monotonic", lambda now=began + tenths / 10: now)
         client.give_back_turn_to_create(turn)
         turn = client.wait_for_turn_to_create()
         reserved.append(len(quota.reserved))
 
     assert reserved == [1, 1, 2, 2]
+
+
+def test_turns_that_nobody_here_wants_are_for_other_runs(
+    new_client: NewClient, quota: FakeQuota
+) -> None:
+    client = new_client(stop=NeverSet())
+    client.give_back_turn_to_create(client.wait_for_turn_to_create())
+
+    client.give_up_turns_to_create()
+    client.give_up_turns_to_create()
+
+    assert quota.given_back == ["POST /paymentrequest"]
+    client.wait_for_turn_to_create()
+    assert len(quota.reserved) == 2
 
 
 @pytest.mark.usefixtures("long_turns")
