@@ -1,7 +1,7 @@
 """How much of Paystack's quota is used while there is work, and whether it is ever exceeded.
 
 The stand-in counts in fixed windows, as Paystack does, at a live integration's 600 a minute. One
-and four processes bill with the product's own client and quota; the runs are the real job, once, twice
+and four processes bill with the product's own client and quota; the runs are the real job, once
 and four times at once, started in shells, and a day's runs under the daemon.
 """
 
