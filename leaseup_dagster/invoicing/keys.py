@@ -25,6 +25,7 @@ class Verdict:
     amount_cents: int | None
     # What belongs to some reasons: the cents that were billed and the rent's, or another lease.
     note: str | None = None
+    landlord_id: str = ""
 
 
 @dataclass(frozen=True)

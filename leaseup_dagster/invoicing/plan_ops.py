@@ -130,9 +130,8 @@ def preview_invoices(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> None:
     as_of, bill_from = config.day(), config.first_day()
-    with engine.connect().execution_options(postgresql_readonly=True) as connection:
-        plan = planning.preview(connection, as_of, tasks, bill_from)
-        bill, skip = planning.first_verdicts(connection, as_of, tasks, ROWS_SHOWN, bill_from)
+    seen = planning.preview(engine, as_of, tasks, ROWS_SHOWN, bill_from)
+    plan, bill, skip = seen.plan, seen.bill, seen.skip
     _tell_plan(context, plan)
     context.log.info("\n".join(report.preview_lines(plan, bill, skip)))
     warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)

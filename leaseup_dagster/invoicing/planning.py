@@ -6,8 +6,10 @@ and the leases a person should look at.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, text
@@ -23,7 +25,7 @@ from leaseup_dagster.invoicing.months import (
     key_arrays,
 )
 from leaseup_dagster.invoicing.reasons import NEEDS_A_PERSON
-from leaseup_dagster.invoicing.shards import LARGE, Shard, is_chosen, shards, side_by_side
+from leaseup_dagster.invoicing.shards import LARGE, WHOLE, Shard, is_chosen, shards, side_by_side
 from leaseup_dagster.settings import TaskSettings
 
 # Taken only where the portfolio is so large that its joins would go to disk.
@@ -95,14 +97,24 @@ FROM verdict GROUP BY reason ORDER BY reason NULLS FIRST
 
 _COUNT = "SELECT count(*) FROM verdict"
 
+# Each is the first few of very many, which need not be sorted as a whole.
 _FIRST = """
-SELECT * FROM (
-    SELECT due_date, lease_id, reason, amount_cents, note, row_number() OVER (
-        PARTITION BY reason IS NULL
-        ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id
-    ) AS place FROM verdict
-) AS ordered
-WHERE place <= :limit ORDER BY place
+, would_bill AS (
+    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM verdict
+    WHERE reason IS NULL ORDER BY due_date, lease_id LIMIT :limit
+),
+would_skip AS (
+    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM verdict
+    WHERE reason IS NOT NULL
+    ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id LIMIT :limit
+)
+"""
+
+# Counts and the first few of one reading: two would be of two moments, and take twice as long.
+_LOOKED_AT = f"""
+SELECT 'count' AS about, to_jsonb(summary) AS told FROM ({_SUMMARY}) AS summary
+UNION ALL SELECT 'bill', to_jsonb(would_bill) FROM would_bill
+UNION ALL SELECT 'skip', to_jsonb(would_skip) FROM would_skip
 """
 
 
@@ -144,13 +156,78 @@ def _plan(
     return _summary(connection, planning, values, as_of)
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What `planned` would find, and the first months that would be billed and skipped."""
+
+    plan: InvoicePlan
+    bill: list[Verdict]
+    skip: list[Verdict]
+
+
 def preview(
-    connection: Connection, as_of: date, tasks: TaskSettings, bill_from: date | None = None
-) -> InvoicePlan:
-    """What `planned` would find, writing nothing."""
+    engine: Engine,
+    as_of: date,
+    tasks: TaskSettings,
+    limit: int,
+    bill_from: date | None = None,
+    *,
+    large: int = LARGE,
+) -> Preview:
+    """Read once, in the shards that `planned` writes in; writes nothing. First of the skipped
+    months come those that a person should look at."""
+    looking = engine.execution_options(postgresql_readonly=True)
+    with ExitStack() as stack:
+        first = stack.enter_context(looking.connect())
+        parts = shards(first, large=large)
+        hands = [first, *(stack.enter_context(looking.connect()) for _ in parts[1:])]
+        seen = side_by_side(
+            lambda hand, shard: look(hand, as_of, tasks, limit, bill_from, shard), hands, parts
+        )
+    ahead = attrgetter("key")
+    needs_a_person = {reason.value for reason in NEEDS_A_PERSON}
+    return Preview(
+        InvoicePlan.together([part.plan for part in seen], LISTED),
+        sorted((one for part in seen for one in part.bill), key=ahead)[:limit],
+        sorted(
+            (one for part in seen for one in part.skip),
+            key=lambda one: (one.reason not in needs_a_person, one.key),
+        )[:limit],
+    )
+
+
+def look(
+    connection: Connection,
+    as_of: date,
+    tasks: TaskSettings,
+    limit: int,
+    bill_from: date | None = None,
+    shard: Shard = WHOLE,
+) -> Preview:
+    """The same of one shard, or of all leases."""
     connection.execute(ALLOW_LONG)
-    looking = statement(verdicts(_months(bill_from)) + _SUMMARY)
-    return _summary(connection, looking, _bindings(as_of, tasks, bill_from), as_of)
+    connection.execute(_ALLOW_LARGE)
+    asked = statement(verdicts(_months(bill_from), shard.has) + _FIRST + _LOOKED_AT)
+    values = _bindings(as_of, tasks, bill_from) | shard.bindings | _LISTING | {"limit": limit}
+    told: dict[str, list[Any]] = {"count": [], "bill": [], "skip": []}
+    for row in connection.execute(asked, values):
+        told[row.about].append(SimpleNamespace(**row.told))
+    # Rows of a union come in no order.
+    counts = sorted(told["count"], key=lambda row: row.reason or "")
+    bill, skip = (
+        [
+            Verdict(
+                LedgerKey(date.fromisoformat(row.due_date), row.lease_id),
+                row.reason,
+                row.amount_cents,
+                row.note,
+                row.landlord_id or "",
+            )
+            for row in told[about]
+        ]
+        for about in ("bill", "skip")
+    )
+    return Preview(_plan_of(counts, as_of), bill, skip)
 
 
 def plan_one(
@@ -174,26 +251,6 @@ def plan_again(
     connection.execute(planning, bindings(as_of, tasks) | key_arrays(keys))
 
 
-def first_verdicts(
-    connection: Connection,
-    as_of: date,
-    tasks: TaskSettings,
-    limit: int,
-    bill_from: date | None = None,
-) -> tuple[list[Verdict], list[Verdict]]:
-    """The first `limit` months that would be billed, and the first that would be skipped.
-
-    Those a person should look at come first among the skipped.
-    """
-    looking = statement(verdicts(_months(bill_from)) + _FIRST)
-    values = _bindings(as_of, tasks, bill_from) | _LISTING | {"limit": limit}
-    found = [
-        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents, row.note)
-        for row in connection.execute(looking, values)
-    ]
-    return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
-
-
 def _months(bill_from: date | None) -> str:
     """Without `bill_from` the passed months cost nothing: they are not in the statement."""
     return NEXT_MONTHS if bill_from is None else f"{NEXT_MONTHS} UNION {PASSED_MONTHS}"
@@ -207,7 +264,10 @@ def _bindings(as_of: date, tasks: TaskSettings, bill_from: date | None) -> dict[
 def _summary(
     connection: Connection, asked: TextClause, values: dict[str, Any], as_of: date
 ) -> InvoicePlan:
-    rows = connection.execute(asked, values | _LISTING).all()
+    return _plan_of(connection.execute(asked, values | _LISTING).all(), as_of)
+
+
+def _plan_of(rows: Sequence[Any], as_of: date) -> InvoicePlan:
     billed = next((row for row in rows if row.reason is None), None)
     skipped = tuple(
         _skipped(row.reason, row.leases, row.examples or ())

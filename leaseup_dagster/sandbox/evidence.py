@@ -11,7 +11,7 @@ from leaseup_dagster.arrears.summary import Arrears, arrears
 from leaseup_dagster.explanation.story import Rules, tell
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.planning import first_verdicts
+from leaseup_dagster.invoicing.planning import look
 from leaseup_dagster.sandbox.world import World
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
@@ -170,8 +170,8 @@ def months_at_paystack(world: World) -> Counter[LedgerKey]:
 def verdicts(world: World, today: date) -> dict[str, str | None]:
     """Lease → why it would be skipped today, or None where it would be billed."""
     with world.engine.connect() as connection:
-        bill, skip = first_verdicts(connection, today, TaskSettings(), limit=1000)
-    return {verdict.key.lease_id: verdict.reason for verdict in (*bill, *skip)}
+        seen = look(connection, today, TaskSettings(), limit=1000)
+    return {verdict.key.lease_id: verdict.reason for verdict in (*seen.bill, *seen.skip)}
 
 
 def payment_rows(world: World) -> int:

@@ -29,8 +29,8 @@ Lease = Callable[..., LedgerKey]
 
 
 def verdict_on(connection: Connection, lease_id: str, **task: object) -> Verdict:
-    bill, skip = planning.first_verdicts(connection, TODAY, TaskSettings(**task), 500)
-    return next(v for v in [*bill, *skip] if v.key.lease_id == lease_id)
+    seen = planning.look(connection, TODAY, TaskSettings(**task), 500)
+    return next(v for v in [*seen.bill, *seen.skip] if v.key.lease_id == lease_id)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,9 @@ def test_a_lease_is_billed_or_has_its_reason(
 def test_a_lease_without_automatic_invoicing_is_not_looked_at(connection: Connection) -> None:
     a_lease(connection, start=date(2026, 1, 1), automaticInvoice=False)
 
-    assert planning.first_verdicts(connection, TODAY, TaskSettings(), 500) == ([], [])
+    seen = planning.look(connection, TODAY, TaskSettings(), 500)
+
+    assert (seen.bill, seen.skip) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -214,14 +216,14 @@ def test_the_statement_and_the_pure_rules_agree(
                     unit=a_unit(connection, landlord), endDate=end, rent=rent): (start, end, rent)
             for start, end, rent in rows
         }  # fmt: skip
-        bill, skip = planning.first_verdicts(
-            connection, as_of, TaskSettings(check_days_ahead=ahead), 500
-        )
+        seen = planning.look(connection, as_of, TaskSettings(check_days_ahead=ahead), 500)
         connection.rollback()
 
-    assert {v.key.lease_id: (v.key.due_date, v.reason) for v in [*bill, *skip]} == {
+    assert {v.key.lease_id: (v.key.due_date, v.reason) for v in [*seen.bill, *seen.skip]} == {
         lease: (next_due_date(start, as_of), expected(start, end, rent, as_of, ahead))
         for lease, (start, end, rent) in made.items()
     }
-    cents = {lease: cents_from_rands(made[lease][2]) for lease in (v.key.lease_id for v in bill)}
-    assert {v.key.lease_id: v.amount_cents for v in bill} == cents
+    cents = {
+        lease: cents_from_rands(made[lease][2]) for lease in (v.key.lease_id for v in seen.bill)
+    }
+    assert {v.key.lease_id: v.amount_cents for v in seen.bill} == cents

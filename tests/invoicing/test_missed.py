@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.invoicing import planning
 from leaseup_dagster.invoicing.due_dates import due_date
-from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.missed import MissedMonths, missed_months
 from leaseup_dagster.sandbox.builders import a_landlord, a_tenant, a_unit, an_invoice
 from leaseup_dagster.sandbox.landlord import make_lease_with_past
@@ -181,12 +181,10 @@ def test_a_preview_shows_what_bill_from_would_bill(
     engine: Engine, old_lease: Lease, tasks: TaskSettings
 ) -> None:
     old_lease()
-    with engine.connect() as reader:
-        plan: InvoicePlan = planning.preview(reader, BEGAN, tasks, date(2026, 9, 1))
-        bill, _ = planning.first_verdicts(reader, BEGAN, tasks, 10, date(2026, 9, 1))
+    seen = planning.preview(engine, BEGAN, tasks, 10, date(2026, 9, 1))
 
-    assert plan.to_bill == 4
-    assert [verdict.key.due_date for verdict in bill] == first_of(9, 10, 11, 12)
+    assert seen.plan.to_bill == 4
+    assert [verdict.key.due_date for verdict in seen.bill] == first_of(9, 10, 11, 12)
 
 
 def test_the_brake_holds_for_missed_months_too(

@@ -59,12 +59,14 @@ def test_every_id_there_may_be_is_in_one_shard(
 def test_shards_plan_what_one_statement_would(
     engine: Engine, connection: Connection, portfolio: list[LedgerKey]
 ) -> None:
-    with engine.connect() as reader:
-        seen = planning.preview(reader, TODAY, TaskSettings())
+    seen = planning.preview(engine, TODAY, TaskSettings(), limit=5)
+    in_shards = planning.preview(engine, TODAY, TaskSettings(), limit=5, large=0)
 
     together = plan_in_shards(engine)
 
-    assert together == seen
+    assert together == seen.plan
+    assert in_shards == seen
+    assert (len(seen.bill), len(seen.skip)) == (5, 4)
     assert together.to_bill == 12
     assert {row["lease_id"] for row in ledger(connection)} == {key.lease_id for key in portfolio}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from leaseup_dagster.invoicing.due_dates import next_due_date
-from leaseup_dagster.invoicing.planning import first_verdicts
+from leaseup_dagster.invoicing.planning import look
 from leaseup_dagster.reminders.overdue import chased
 from leaseup_dagster.sandbox.arrears import lay_out_arrears
 from leaseup_dagster.sandbox.portfolio import LEASES, lay_out_leases, start_before
@@ -27,9 +27,9 @@ def test_each_lease_is_billed_or_skipped_as_the_table_says(today: date, engine: 
     with engine.connect() as connection:
         lay_out_leases(connection, today)
 
-        bill, skip = first_verdicts(connection, today, TaskSettings(), limit=1000)
+        seen = look(connection, today, TaskSettings(), limit=1000)
 
-    found = {verdict.key.lease_id: verdict.reason for verdict in (*bill, *skip)}
+    found = {verdict.key.lease_id: verdict.reason for verdict in (*seen.bill, *seen.skip)}
     assert found == {case.lease_id: case.skipped for case in LEASES if case.is_automatic}
 
 
