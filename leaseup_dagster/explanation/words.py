@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import timestamp
 from leaseup_dagster.explanation.at_paystack import Answer
 from leaseup_dagster.explanation.facts import Facts
 from leaseup_dagster.invoicing.keys import Verdict
@@ -129,13 +129,20 @@ def _lease_rows(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _invoice_rows(facts: Facts) -> list[tuple[str | int, ...]]:
+    with_payments = {payment.invoice_id for payment in facts.payments}
     return [
         (
             i.id, i.number, i.category, str(i.due_date or ""), _rands(i.amount_cents),
-            _rands(i.paid_cents), i.status, i.request_code,
+            _paid(i, i.id in with_payments), i.status, i.request_code,
         )
         for i in facts.invoices
     ]  # fmt: skip
+
+
+def _paid(invoice: Any, has_payments: bool) -> str:
+    if invoice.status == "PAID" and not has_payments:
+        return "marked as paid by hand, no payment recorded"
+    return _rands(invoice.paid_cents)
 
 
 def _payment_rows(facts: Facts) -> list[tuple[str, ...]]:
@@ -194,8 +201,7 @@ def _history_rows(facts: Facts) -> list[tuple[str, ...]]:
 
 
 def _at(instant: datetime | None) -> str:
-    """In Johannesburg, to the second."""
-    return instant.astimezone(JOHANNESBURG).strftime("%Y-%m-%d %H:%M:%S") if instant else ""
+    return timestamp(instant) if instant else ""
 
 
 def _rands(cents: int | None) -> str:

@@ -205,7 +205,7 @@ def _reminders() -> str:
     reminders = load(ReminderSettings)
     return (
         f"Reminders: after {reminders.after_days} days, then every {reminders.repeat_days}, at most"
-        f" {reminders.max}; quiet {reminders.quiet_hours}"
+        f" {reminders.max}; quiet {reminders.quiet_hours} SAST"
     )
 
 

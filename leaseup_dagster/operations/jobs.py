@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import JOHANNESBURG, clock, johannesburg_date
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.operations import alert, launched, silence
 from leaseup_dagster.operations.ops import (
@@ -170,7 +170,7 @@ def _of_the_morning(status: dg.DagsterRunStatus, after: datetime | None = None) 
 
 
 def _clock(instant: datetime | None) -> str:
-    return f"{instant.astimezone(JOHANNESBURG):%Y-%m-%d %H:%M}" if instant else "never"
+    return f"{johannesburg_date(instant)} {clock(instant)}" if instant else "never"
 
 
 @dg.job(

@@ -16,6 +16,7 @@ from tests.operations.conftest import Failed, Inbox
 
 Config = dict[str, dict[str, Any]]
 
+MONEY = {"invoice_id": "i", "decision": "leave", "reason": "x"}
 SLIPS: list[tuple[str, Config, str]] = [
     ("create_invoice", {"plan_one_invoice": {"lease_id": "lease-plian"}}, "no lease 'lease-plian'"),
     ("create_invoice", {"plan_one_invoice": {"lease_id": "l", "due_date": "31-12"}}, "due_date"),
@@ -25,9 +26,13 @@ SLIPS: list[tuple[str, Config, str]] = [
     ("check_upcoming_invoices", {"plan_invoices": {"confirm_up_to": -1}}, "confirm_up_to: input"),
     ("send_late_payment_reminders", {"mark_overdue_invoices": {"as_of": "x"}}, "as_of"),
     ("reconcile_payment_requests", {"cut_into_weeks": {"since": "June"}}, "since"),
-    ("decide_payment", {"decide": {"invoice_id": "i", "decision": "keep", "reason": "x"}}, "keep"),
-    ("decide_payment", {"decide": {"invoice_id": "i", "decision": "leave", "reason": " "}}, "empty"),
-    ("decide_payment", {"decide": {"invoice_id": "i", "decision": "leave", "reason": "x"}}, "i:"),
+    ("decide_payment", {"decide": MONEY | {"decision": "keep"}}, "keep"),
+    (
+        "decide_payment",
+        {"decide": MONEY | {"reason": " "}},
+        "empty",
+    ),
+    ("decide_payment", {"decide": MONEY}, "i:"),
     ("create_paystack_customers", {"find_tenants_without_customer": {"renew": True}}, "tenant_ids"),
     ("create_paystack_customers", {"find_tenants_without_customer": {"tenant_ids": ["t"]}}, "no t"),
     ("cancel_invoice", {"choose_invoices_to_cancel": {"reason": "x"}}, "Name either"),
