@@ -20,19 +20,24 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.connection import open_engine
-from leaseup_dagster.database.grants import least
+from leaseup_dagster.database.grants import NoSuchRole, least
 from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
-from leaseup_dagster.explanation.words import as_text
+from leaseup_dagster.explanation.words import as_json, as_text
 from leaseup_dagster.exports import rows, stream
 from leaseup_dagster.exports.stream import CannotList
 from leaseup_dagster.operations import checkup
 from leaseup_dagster.operations.checkup import database_url, schema_revision
 from leaseup_dagster.paystack.errors import PaystackError
 from leaseup_dagster.reminders import export
+from leaseup_dagster.reminders.export import NothingToExport
 from leaseup_dagster.settings import ReminderSettings, SettingsError, TaskSettings, load
+
+
+class WrongInput(Exception):
+    """What was typed cannot be meant. The message says what to type instead."""
 
 
 def migrate(_: argparse.Namespace) -> int:
@@ -75,36 +80,43 @@ def grants(arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace) -> int:
     """Print one lease's whole story. Changes nothing."""
+    as_of = _day(arguments.as_of, "--as-of")
     engine = open_engine(database_url(), connections=2)
     try:
         told = story.tell(
             engine,
             Rules(load(TaskSettings), load(ReminderSettings)),
             arguments.lease_id,
-            resolve_as_of(arguments.as_of),
+            as_of,
             ask_paystack=arguments.ask_paystack,
         )
     finally:
         engine.dispose()
-    print(as_text(told.headline, told.sections()))
+    if arguments.json:
+        print(json.dumps(as_json(told), indent=2))
+    else:
+        print(as_text(told.headline, told.sections()))
     return 0
 
 
 def communications(arguments: argparse.Namespace) -> int:
     """Print every text about a lease or a landlord as CSV: when, what, and how it ended."""
+    first, last = _days(arguments)
     engine = open_engine(database_url(), connections=1)
     try:
         with engine.connect() as connection:
-            rows = export.texts(
+            found = export.texts(
                 connection,
                 lease_id=arguments.lease or "",
                 landlord_id=arguments.landlord or "",
-                first=parse_date(arguments.first, "--from"),
-                last=resolve_as_of(arguments.last),
+                first=first,
+                last=last,
             )
     finally:
         engine.dispose()
-    export.write(rows, sys.stdout)
+    export.write(found, sys.stdout)
+    if not found:
+        print("0 texts", file=sys.stderr)
     return 0
 
 
@@ -129,16 +141,16 @@ def payments(arguments: argparse.Namespace) -> int:
 def _days(arguments: argparse.Namespace) -> tuple[date, date]:
     first, last = _day(arguments.first, "--from"), _day(arguments.last, "--to")
     if first > last:
-        raise CannotList(f"--from {first} is after --to {last}.")
+        raise WrongInput(f"--from {first} is after --to {last}.")
     return first, last
 
 
 def _day(given: str, name: str) -> date:
-    """Empty: today in Johannesburg."""
+    """Empty: today in Johannesburg. Raises WrongInput."""
     try:
         return parse_date(given, name) if given else resolve_as_of("")
     except ValueError as error:
-        raise CannotList(str(error)) from None
+        raise WrongInput(str(error)) from None
 
 
 def _export(arguments: argparse.Namespace, columns: Sequence[str], asked: Select[Any]) -> int:
@@ -189,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     explaining.add_argument(
         "--ask-paystack", action="store_true", help="also ask Paystack about its payment requests"
     )
+    explaining.add_argument("--json", action="store_true", help="for a program")
     exporting = command(communications)
     whose = exporting.add_mutually_exclusive_group(required=True)
     whose.add_argument("--lease", metavar="LEASE_ID")
@@ -225,10 +238,10 @@ def main() -> int:
     except BrokenPipeError:  # whoever read it, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except CannotList as error:
+    except (WrongInput, UnknownLease, NothingToExport, CannotList, NoSuchRole) as error:
         print(error, file=sys.stderr)
         return 2
-    except (SettingsError, PaystackError, UnknownLease, ValueError) as error:
+    except (SettingsError, PaystackError, ValueError) as error:
         print(error, file=sys.stderr)
     except DBAPIError as error:
         print(complaints.in_words(error), file=sys.stderr)

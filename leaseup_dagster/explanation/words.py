@@ -90,6 +90,25 @@ def as_text(headline: str, sections: Mapping[str, Section]) -> str:
     return "\n\n".join(parts)
 
 
+def as_json(story: Story) -> dict[str, Any]:
+    """The same for a program: a list for each section, empty where there is nothing to say."""
+    sections = {name: _as_objects(*section) for name, section in story.sections().items()}
+    return {
+        "lease": story.lease_id,
+        "as of": story.as_of.isoformat(),
+        "headline": story.headline,
+        **sections,
+    }
+
+
+def _as_objects(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Any:
+    if len(columns) == 1:
+        return [row[0] for row in rows]
+    if not columns[0]:  # each row says what it is of
+        return {str(row[0]): row[1] for row in rows}
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def _title(name: str) -> str:
     return name[0].upper() + name[1:]
 

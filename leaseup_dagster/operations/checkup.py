@@ -3,6 +3,7 @@
 Changes nothing. A line never keeps the next one from being looked at, whatever it finds.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ from leaseup_dagster.settings import (
     load,
 )
 
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -51,6 +54,14 @@ class Line:
     def __str__(self) -> str:
         said = self.said.replace("\n", "\n       ")
         return f"ok     {said}" if self.ok else f"wrong  {said}"
+
+    def variables(self) -> list[str]:
+        """Those that `said` names: the first of each of its lines, or all that are missing."""
+        named = []
+        for told in self.said.splitlines():
+            before, missing, listed = told.partition("missing: ")
+            named += _VARIABLE.findall(listed) if missing else _VARIABLE.findall(before)[:1]
+        return named
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -76,10 +87,13 @@ def look(*, ask_paystack: bool) -> Iterator[Line]:
 
 
 def in_words(lines: Iterable[Line]) -> str:
-    """The last word: how many are wrong."""
+    """The last word: how many are wrong, and which variables are to be looked at."""
     found = list(lines)
-    wrong = sum(not line.ok for line in found)
-    return f"{wrong} of {len(found)} wrong" if wrong else f"all {len(found)} right"
+    wrong = [line for line in found if not line.ok]
+    if not wrong:
+        return f"all {len(found)} right"
+    names = dict.fromkeys(name for line in wrong for name in line.variables() or [line.name])
+    return f"{len(wrong)} of {len(found)} wrong: {', '.join(names)}"
 
 
 def _line(name: str, find: Callable[[], str]) -> Line:

@@ -443,11 +443,33 @@ def test_the_shell_prints_the_same_and_asks_paystack_when_told_to(
     assert json.dumps(paystack.requests[-1].endpoint) == '"GET /paymentrequest/:code"'
 
 
+def test_a_program_reads_the_same_as_json(
+    settings: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str],
+    lease: Lease, bill: Callable[[], None], explain: Explain,
+) -> None:  # fmt: skip
+    lease_id = lease()
+    bill()
+    settings.chdir(tmp_path)
+    given = ["leaseup-dagster", "explain", lease_id, "--as-of", str(TODAY), "--json"]
+    settings.setattr(sys, "argv", given)
+
+    assert cli.main() == 0
+
+    said, told = json.loads(capsys.readouterr().out), explain(lease_id)
+    assert (said["lease"], said["as of"]) == (lease_id, str(TODAY))
+    assert said["headline"] == told.headline
+    assert set(told.sections()) <= set(said)
+    assert said["what happens next"] == list(told.next_steps)
+    assert said["the lease"]["rent"] == "R8 500.00"
+    assert [row["to"] for row in said["history"]] == ["planned", "requesting", "invoiced"]
+    assert said["payments"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nobody"], "There is no lease 'nobody'"),
-        (["l", "--as-of", "soon"], "as_of must be a date"),
+        (["l", "--as-of", "soon"], "--as-of must be a date"),
     ],
 )
 def test_the_shell_says_what_is_wrong(
@@ -457,5 +479,5 @@ def test_the_shell_says_what_is_wrong(
     settings.chdir(tmp_path)
     settings.setattr(sys, "argv", ["leaseup-dagster", "explain", *arguments])
 
-    assert cli.main() == 1
+    assert cli.main() == 2
     assert message in capsys.readouterr().err
