@@ -66,6 +66,26 @@ def check(arguments: argparse.Namespace) -> int:
     return 0 if all(line.ok for line in lines) else 1
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Run a job here and now, with progress. The last thing printed is what came of it, or what
+    to do."""
+    # Loaded here: Dagster and every job take seconds, which no other command needs.
+    from leaseup_dagster.shell import run as shell  # noqa: PLC0415
+    from leaseup_dagster.shell.asked import WrongJob  # noqa: PLC0415
+
+    try:
+        code, said = shell.run(arguments.job, arguments.config, _tell)
+    except WrongJob as error:
+        raise WrongInput(str(error)) from None
+    if said:
+        print(said, file=sys.stderr if code else sys.stdout, flush=True)
+    return code
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 def grants(arguments: argparse.Namespace) -> int:
     """Print as SQL the least that the user of DATABASE_URL, or another role, must be allowed."""
     engine = session_engine(engine_url(database_url()), hide_parameters=True)
@@ -192,6 +212,14 @@ def _parser() -> argparse.ArgumentParser:
         "--ask-paystack", action="store_true", help="also ask Paystack whether it takes the key"
     )
     checking.add_argument("--json", action="store_true", help="for a program that watches it")
+    running = command(run)
+    running.add_argument("job", metavar="JOB", help="such as preview_upcoming_invoices")
+    running.add_argument(
+        "--config",
+        default="",
+        metavar="FILE_OR_JSON",
+        help="the run's config: a file of YAML or JSON, or JSON itself",
+    )
     granting = command(grants)
     granting.add_argument("--role", default="", metavar="NAME", help="default: of DATABASE_URL")
     granting.add_argument("--lacking", action="store_true", help="only what the role has not yet")

@@ -147,8 +147,9 @@ def preview_invoices(
 
 def _tell_plan(context: dg.OpExecutionContext, plan: InvoicePlan) -> None:
     context.log.info(f"Found {plan.automatic_leases} leases with automatic invoices enabled")
-    for skipped in plan.skipped:
-        context.log.info(f"Skipped {skipped.leases} leases: reason={skipped.reason}")
+    if plan.skipped:  # one event for all: each is a line of its own for who follows the run
+        lines = [f"Skipped {one.leases} leases: reason={one.reason}" for one in plan.skipped]
+        context.log.info("\n".join(lines))
     context.add_output_metadata(
         {
             "as of": plan.as_of.isoformat(),

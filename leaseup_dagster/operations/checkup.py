@@ -71,7 +71,7 @@ def look(*, ask_paystack: bool) -> Iterator[Line]:
     """Each line as soon as it is known."""
     lines: dict[str, Callable[[], str]] = {
         "database": _database,
-        "dagster": _dagster,
+        "dagster": dagster_storage,
         "paystack": _paystack,
         "tasks": _tasks,
         "executor": _executor,
@@ -167,7 +167,8 @@ def _state_of(revision: str | None) -> str:
     return f"Database: LeaseUp's, our schema is at {revision}"
 
 
-def _dagster() -> str:
+def dagster_storage() -> str:
+    """That Dagster's own database answers. Raises SettingsError that names its variable."""
     url = load(DagsterSettings).dagster_postgres_url.get_secret_value()
     try:
         engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": 10})
