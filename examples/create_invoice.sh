@@ -4,6 +4,8 @@
 #
 #   DAGSTER_WEBSERVER_URL=http://127.0.0.1:3000 examples/create_invoice.sh LEASE_ID [DUE_DATE]
 #
+# Its tag says that no person launched it: operators are then told also of a wrong lease id.
+#
 # Prints the run's id. The run itself is queued: its outcome is in the UI, at /runs/ID.
 set -euo pipefail
 
@@ -38,6 +40,7 @@ body=$(
         "repositoryName": "__repository__",
         "jobName": "create_invoice"
       },
+      "executionMetadata": {"tags": [{"key": "leaseup/launched_by", "value": "leaseup"}]},
       "runConfigData": {
         "ops": {"plan_one_invoice": {"config": {"lease_id": "$lease_id", "due_date": "$due_date"}}}
       }

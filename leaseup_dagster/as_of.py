@@ -19,6 +19,16 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), JOHANNESBURG)
 
 
+def clock(instant: datetime) -> str:
+    """An aware instant as people in Johannesburg read it: `07:00 SAST`."""
+    return f"{instant.astimezone(JOHANNESBURG):%H:%M} SAST"
+
+
+def timestamp(instant: datetime) -> str:
+    """An aware instant with its day, to the second: `2026-12-01 07:00:05 SAST`."""
+    return f"{instant.astimezone(JOHANNESBURG):%Y-%m-%d %H:%M:%S} SAST"
+
+
 def resolve_as_of(configured: str) -> date:
     """The day a run works for: the one its config names, else today in Johannesburg.
 

@@ -20,19 +20,24 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.as_of import parse_date, resolve_as_of
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.connection import open_engine
-from leaseup_dagster.database.grants import least
+from leaseup_dagster.database.grants import NoSuchRole, least
 from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
-from leaseup_dagster.explanation.words import as_text
+from leaseup_dagster.explanation.words import as_json, as_text
 from leaseup_dagster.exports import rows, stream
 from leaseup_dagster.exports.stream import CannotList
 from leaseup_dagster.operations import checkup
 from leaseup_dagster.operations.checkup import database_url, schema_revision
 from leaseup_dagster.paystack.errors import PaystackError
 from leaseup_dagster.reminders import export
+from leaseup_dagster.reminders.export import NothingToExport
 from leaseup_dagster.settings import ReminderSettings, SettingsError, TaskSettings, load
+
+
+class WrongInput(Exception):
+    """What was typed cannot be meant. The message says what to type instead."""
 
 
 def migrate(_: argparse.Namespace) -> int:
@@ -61,6 +66,26 @@ def check(arguments: argparse.Namespace) -> int:
     return 0 if all(line.ok for line in lines) else 1
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Run a job here and now, with progress. The last thing printed is what came of it, or what
+    to do."""
+    # Loaded here: Dagster and every job take seconds, which no other command needs.
+    from leaseup_dagster.shell import run as shell  # noqa: PLC0415
+    from leaseup_dagster.shell.asked import WrongJob  # noqa: PLC0415
+
+    try:
+        code, said = shell.run(arguments.job, arguments.config, _tell)
+    except WrongJob as error:
+        raise WrongInput(str(error)) from None
+    if said:
+        print(said, file=sys.stderr if code else sys.stdout, flush=True)
+    return code
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 def grants(arguments: argparse.Namespace) -> int:
     """Print as SQL the least that the user of DATABASE_URL, or another role, must be allowed."""
     engine = session_engine(engine_url(database_url()), hide_parameters=True)
@@ -75,36 +100,43 @@ def grants(arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace) -> int:
     """Print one lease's whole story. Changes nothing."""
+    as_of = _day(arguments.as_of, "--as-of")
     engine = open_engine(database_url(), connections=2)
     try:
         told = story.tell(
             engine,
             Rules(load(TaskSettings), load(ReminderSettings)),
             arguments.lease_id,
-            resolve_as_of(arguments.as_of),
+            as_of,
             ask_paystack=arguments.ask_paystack,
         )
     finally:
         engine.dispose()
-    print(as_text(told.headline, told.sections()))
+    if arguments.json:
+        print(json.dumps(as_json(told), indent=2))
+    else:
+        print(as_text(told.headline, told.sections()))
     return 0
 
 
 def communications(arguments: argparse.Namespace) -> int:
     """Print every text about a lease or a landlord as CSV: when, what, and how it ended."""
+    first, last = _days(arguments)
     engine = open_engine(database_url(), connections=1)
     try:
         with engine.connect() as connection:
-            rows = export.texts(
+            found = export.texts(
                 connection,
                 lease_id=arguments.lease or "",
                 landlord_id=arguments.landlord or "",
-                first=parse_date(arguments.first, "--from"),
-                last=resolve_as_of(arguments.last),
+                first=first,
+                last=last,
             )
     finally:
         engine.dispose()
-    export.write(rows, sys.stdout)
+    export.write(found, sys.stdout)
+    if not found:
+        print("0 texts", file=sys.stderr)
     return 0
 
 
@@ -129,16 +161,16 @@ def payments(arguments: argparse.Namespace) -> int:
 def _days(arguments: argparse.Namespace) -> tuple[date, date]:
     first, last = _day(arguments.first, "--from"), _day(arguments.last, "--to")
     if first > last:
-        raise CannotList(f"--from {first} is after --to {last}.")
+        raise WrongInput(f"--from {first} is after --to {last}.")
     return first, last
 
 
 def _day(given: str, name: str) -> date:
-    """Empty: today in Johannesburg."""
+    """Empty: today in Johannesburg. Raises WrongInput."""
     try:
         return parse_date(given, name) if given else resolve_as_of("")
     except ValueError as error:
-        raise CannotList(str(error)) from None
+        raise WrongInput(str(error)) from None
 
 
 def _export(arguments: argparse.Namespace, columns: Sequence[str], asked: Select[Any]) -> int:
@@ -180,6 +212,14 @@ def _parser() -> argparse.ArgumentParser:
         "--ask-paystack", action="store_true", help="also ask Paystack whether it takes the key"
     )
     checking.add_argument("--json", action="store_true", help="for a program that watches it")
+    running = command(run)
+    running.add_argument("job", metavar="JOB", help="such as preview_upcoming_invoices")
+    running.add_argument(
+        "--config",
+        default="",
+        metavar="FILE_OR_JSON",
+        help="the run's config: a file of YAML or JSON, or JSON itself",
+    )
     granting = command(grants)
     granting.add_argument("--role", default="", metavar="NAME", help="default: of DATABASE_URL")
     granting.add_argument("--lacking", action="store_true", help="only what the role has not yet")
@@ -189,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     explaining.add_argument(
         "--ask-paystack", action="store_true", help="also ask Paystack about its payment requests"
     )
+    explaining.add_argument("--json", action="store_true", help="for a program")
     exporting = command(communications)
     whose = exporting.add_mutually_exclusive_group(required=True)
     whose.add_argument("--lease", metavar="LEASE_ID")
@@ -225,10 +266,10 @@ def main() -> int:
     except BrokenPipeError:  # whoever read it, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except CannotList as error:
+    except (WrongInput, UnknownLease, NothingToExport, CannotList, NoSuchRole) as error:
         print(error, file=sys.stderr)
         return 2
-    except (SettingsError, PaystackError, UnknownLease, ValueError) as error:
+    except (SettingsError, PaystackError, ValueError) as error:
         print(error, file=sys.stderr)
     except DBAPIError as error:
         print(complaints.in_words(error), file=sys.stderr)

@@ -60,6 +60,14 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     return run
 
 
+def code_of(command: Command, *arguments: str) -> object:
+    """Also where argparse ends it."""
+    try:
+        return command(*arguments)
+    except SystemExit as ended:
+        return ended.code
+
+
 @pytest.fixture
 def fresh_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
     """LeaseUp's database before we were ever there."""
@@ -195,7 +203,9 @@ def test_check_names_everything_that_is_wrong(
 
     lines = capsys.readouterr().out.splitlines()
     wrong = [line for line in lines if line.startswith("wrong")]
-    assert (len(wrong), lines[-1]) == (4, "4 of 9 wrong")
+    assert len(wrong) == 4
+    names = "DAGSTER_POSTGRES_URL, PAYSTACK_SECRET_KEY, TASK_BATCH_SIZE, SMS_PROVIDER"
+    assert lines[-1] == f"4 of 9 wrong: {names}"
     assert "DAGSTER_POSTGRES_URL: must be written postgresql+psycopg2://" in wrong[0]
     assert "PAYSTACK_SECRET_KEY: must be a secret key" in wrong[1]
     assert "TASK_BATCH_SIZE" in wrong[2]
@@ -220,7 +230,49 @@ def test_check_finds_out_that_paystack_refuses_the_key(
 
     assert command("check", "--ask-paystack") == 1
 
-    assert "wrong  Paystack API error 401" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "wrong  Paystack API error 401" in said
+    assert said.splitlines()[-1] == "1 of 10 wrong: PAYSTACK_SECRET_KEY"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("bill",),
+        ("explain",),
+        ("explain", "l", "--as-of", "2026-13-01"),
+        ("explain", "nobody"),
+        ("communications",),
+        ("communications", "--lease", "l", "--from", "soon"),
+        ("communications", "--lease", "l", "--to", "soon"),
+        ("communications", "--lease", "l", "--from", "2026-02-01", "--to", "2026-01-01"),
+        ("communications", "--lease", "nobody"),
+        ("arrears", "--as-of", "soon"),
+        ("invoices",),
+        ("invoices", "--from", "2026-02-01", "--to", "2026-01-01"),
+        ("payments", "--from", "2026-01-01", "--landlord", "nobody"),
+        ("grants", "--role", "nobody", "--lacking"),
+    ],
+)
+def test_what_is_typed_wrong_ends_with_2_and_says_why(
+    command: Command,
+    settings: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    assert code_of(command, *arguments) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.strip()
+    assert "Traceback" not in said.err
+
+
+def test_a_typing_slip_is_found_before_a_setting_is_missed(command: Command) -> None:
+    assert code_of(command, "explain", "l", "--as-of", "soon") == 2
+    assert code_of(command, "communications", "--lease", "l", "--from", "soon") == 2
+    assert code_of(command, "explain", "l") == 1
 
 
 def example() -> dict[str, str]:

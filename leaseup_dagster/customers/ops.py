@@ -15,6 +15,7 @@ from leaseup_dagster.customers.report import CustomerBatch, CustomerReport
 from leaseup_dagster.customers.waves import Waiting
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.run_config import ConfigFailure, RunConfig
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
 from leaseup_dagster.tables import Section, page_and_tables
@@ -23,7 +24,7 @@ MAX_PER_RUN = 20_000
 """More tenants than Paystack's quota lets one run register; the sensor goes on with the rest."""
 
 
-class TenantsConfig(dg.Config):
+class TenantsConfig(RunConfig):
     """Whom create_paystack_customers registers."""
 
     tenant_ids: list[str] = Field(
@@ -142,9 +143,8 @@ def _let_go(
     context: dg.OpExecutionContext, registration: Registration, tenant_ids: Sequence[str]
 ) -> None:
     if not tenant_ids:
-        raise dg.Failure(
-            "renew: true needs tenant_ids: name the tenants whose customer is to be made anew",
-            allow_retries=False,
+        raise ConfigFailure(
+            "renew: true needs tenant_ids: name the tenants whose customer is to be made anew"
         )
     gone = registration.let_go_of_unknown(tenant_ids)
     context.log.info(
@@ -192,5 +192,5 @@ def _tell_unknown(context: dg.OpExecutionContext, unknown: Sequence[str], *, of:
         return
     message = f"There is no tenant {', '.join(unknown[:10])} in LeaseUp"
     if len(unknown) == of:
-        raise dg.Failure(f"{message}. Copy the id from its page.", allow_retries=False)
+        raise ConfigFailure(f"{message}. Copy the id from its page.")
     context.log.warning(f"{message}: left out")

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import clock
 
 WAVE = 500
 """Tenants in one run: under a minute of Paystack's quota in live mode."""
@@ -71,7 +71,7 @@ def pause(
     if waiting.resting >= OUTAGE:
         return _pause(
             f"Tenants that could not be registered: {waiting.resting}; the failed runs say why."
-            f" All wait until {_clock(ends)}.",
+            f" All wait until {clock(ends)}.",
             table, now, ends,
         )  # fmt: skip
     if waiting.tenant_ids:
@@ -79,7 +79,7 @@ def pause(
     if waiting.resting:
         return _pause(
             f"Tenants that could not be registered: {waiting.resting}; the failed run says why."
-            f" Tried again from {_clock(ends)}.",
+            f" Tried again from {clock(ends)}.",
             table, now, ends,
         )  # fmt: skip
     return _pause(_all_well(waiting.refused), table, now, now + LOOK_AGAIN)
@@ -123,7 +123,3 @@ def _all_well(refused: int) -> str:
         f"Every tenant has a Paystack customer, except those who were refused: {refused}. Each is"
         " tried again when its data change."
     )
-
-
-def _clock(instant: datetime) -> str:
-    return f"{instant.astimezone(JOHANNESBURG):%H:%M} in Johannesburg"

@@ -40,15 +40,22 @@ def require(connection: Connection, schema: str, where: str) -> None:
         )
 
 
+class NoSuchRole(Exception):
+    """The server has no role of this name. The message says how to make it."""
+
+
 def least(connection: Connection, role: str = "", *, only_lacking: bool = False) -> str:
     """The least that a role (the connected user, if none is named) must be allowed, as SQL, for
-    the tables' owner to carry out. Raises SettingsError where there is no such role or database."""
+    the tables' owner to carry out.
+
+    Raises NoSuchRole, and SettingsError where the database is not LeaseUp's.
+    """
     schema = leaseup.schema_of(connection)
     if schema is None or leaseup.missing_columns(connection, schema):
         raise SettingsError("DATABASE_URL: its database does not have LeaseUp's tables.")
     row = connection.execute(_ROLE, {"role": role}).one()
     if row.rolname is None and only_lacking:
-        raise SettingsError(f"There is no role {role}. Make it: CREATE ROLE {quoted(role)} LOGIN;")
+        raise NoSuchRole(f"There is no role {role}. Make it: CREATE ROLE {quoted(role)} LOGIN;")
     role = row.rolname or role
     wanted = lacking(connection, schema, role) if only_lacking else needed(connection, schema)
     policies = hidden(connection, schema, role) if row.rolname else []

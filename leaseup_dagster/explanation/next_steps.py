@@ -15,10 +15,10 @@ _COUNTS_AS_SENT = ("sending", "sent", "unknown")
 _LOOK_AHEAD_DAYS = 800
 
 _OF_STATE = {
-    "requesting": "its request has no answer yet. The next check_upcoming_invoices (07:00) looks"
-    " for it at Paystack before anything else",
-    "refused": "it was refused. Every check_upcoming_invoices (07:00) tries it again; put right"
-    " what the error names",
+    "requesting": "its request has no answer yet. The next check_upcoming_invoices (07:00 SAST)"
+    " looks for it at Paystack before anything else",
+    "refused": "it was refused. Every check_upcoming_invoices (07:00 SAST) tries it again; put"
+    " right what the error names",
     "cancelling": "its cancellation was interrupted. Launch cancel_invoice again to finish it",
 }
 
@@ -42,10 +42,12 @@ def _billing(facts: Facts, verdict: Verdict, days_ahead: int) -> str:
     day, reason = verdict.key.due_date, verdict.reason
     if reason is None:
         amount = format_rands(verdict.amount_cents or 0)
-        return f"{day}: the next check_upcoming_invoices (every day at 07:00) bills {amount}."
+        return f"{day}: the next check_upcoming_invoices (every day at 07:00 SAST) bills {amount}."
     if reason == SkipReason.NOT_YET_DUE:
         first = day - timedelta(days=days_ahead)
-        return f"{day}: billed on {first} at 07:00, TASK_CHECK_DAYS_AHEAD ({days_ahead}) before."
+        return (
+            f"{day}: billed on {first} at 07:00 SAST, TASK_CHECK_DAYS_AHEAD ({days_ahead}) before."
+        )
     if reason == SkipReason.ALREADY_INVOICED:
         return f"{day}: invoiced. {_month_after(facts.lease, day, days_ahead)}"
     if reason == SkipReason.BILLED_ANOTHER_AMOUNT:
@@ -60,7 +62,7 @@ def _month_after(lease: Any, day: date, days_ahead: int) -> str:
         return f"The lease ends on {lease.end_date}, before the next due date."
     # A plan looks at one due date of a lease: the first one that has not passed.
     first = max(day + timedelta(days=1), following - timedelta(days=days_ahead))
-    return f"The next due date is {following}, billed on {first} at 07:00 if nothing changes."
+    return f"The next due date is {following}, billed on {first} at 07:00 SAST if nothing changes."
 
 
 def _deleted(facts: Facts, said: set[date]) -> list[str]:
@@ -104,7 +106,7 @@ def _next_text(cadence: Cadence, due_date: date, last: LastText | None, as_of: d
         day = as_of + timedelta(days=days)
         step = due_step(cadence, due_date, last, day)
         if step is not None:
-            return f"is texted on {day} at 09:00 (reminder {step}), unless it is paid by then."
+            return f"is texted on {day} at 09:00 SAST (reminder {step}), unless it is paid by then."
     return "is texted no more."
 
 

@@ -8,7 +8,7 @@ from leaseup_dagster.explanation import story
 from leaseup_dagster.explanation.story import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
-from leaseup_dagster.run_config import DayConfig
+from leaseup_dagster.run_config import ConfigFailure, DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.tables import page_and_tables
 
@@ -43,7 +43,7 @@ def explain_one_lease(
             ask_paystack=config.ask_paystack,
         )
     except UnknownLease as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+        raise ConfigFailure(str(error)) from None
     sections = told.sections()
     context.log.info(as_text(told.headline, sections))
     context.add_output_metadata(page_and_tables(told.headline, sections))

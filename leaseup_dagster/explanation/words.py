@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import timestamp
 from leaseup_dagster.explanation.at_paystack import Answer
 from leaseup_dagster.explanation.facts import Facts
 from leaseup_dagster.invoicing.keys import Verdict
@@ -90,6 +90,25 @@ def as_text(headline: str, sections: Mapping[str, Section]) -> str:
     return "\n\n".join(parts)
 
 
+def as_json(story: Story) -> dict[str, Any]:
+    """The same for a program: a list for each section, empty where there is nothing to say."""
+    sections = {name: _as_objects(*section) for name, section in story.sections().items()}
+    return {
+        "lease": story.lease_id,
+        "as of": story.as_of.isoformat(),
+        "headline": story.headline,
+        **sections,
+    }
+
+
+def _as_objects(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> Any:
+    if len(columns) == 1:
+        return [row[0] for row in rows]
+    if not columns[0]:  # each row says what it is of
+        return {str(row[0]): row[1] for row in rows}
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def _title(name: str) -> str:
     return name[0].upper() + name[1:]
 
@@ -129,13 +148,20 @@ def _lease_rows(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _invoice_rows(facts: Facts) -> list[tuple[str | int, ...]]:
+    with_payments = {payment.invoice_id for payment in facts.payments}
     return [
         (
             i.id, i.number, i.category, str(i.due_date or ""), _rands(i.amount_cents),
-            _rands(i.paid_cents), i.status, i.request_code,
+            _paid(i, i.id in with_payments), i.status, i.request_code,
         )
         for i in facts.invoices
     ]  # fmt: skip
+
+
+def _paid(invoice: Any, has_payments: bool) -> str:
+    if invoice.status == "PAID" and not has_payments:
+        return "marked as paid by hand, no payment recorded"
+    return _rands(invoice.paid_cents)
 
 
 def _payment_rows(facts: Facts) -> list[tuple[str, ...]]:
@@ -194,8 +220,7 @@ def _history_rows(facts: Facts) -> list[tuple[str, ...]]:
 
 
 def _at(instant: datetime | None) -> str:
-    """In Johannesburg, to the second."""
-    return instant.astimezone(JOHANNESBURG).strftime("%Y-%m-%d %H:%M:%S") if instant else ""
+    return timestamp(instant) if instant else ""
 
 
 def _rands(cents: int | None) -> str:

@@ -20,7 +20,7 @@ from leaseup_dagster.invoicing.undoing import Chosen
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import redacted
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
-from leaseup_dagster.run_config import checked_date
+from leaseup_dagster.run_config import ConfigFailure, RunConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight, seconds_left
 from leaseup_dagster.tables import page_and_tables
@@ -30,7 +30,7 @@ _NAMED = 20
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class CancelConfig(dg.Config):
+class CancelConfig(RunConfig):
     """Which invoices a person wants back, and why. Stored and shown with the run."""
 
     invoice_ids: list[str] = Field(
@@ -73,7 +73,7 @@ class CancelConfig(dg.Config):
         elif redacted(_DATE.sub("", said)) != _DATE.sub("", said):
             wrong = "reason must not hold an e-mail address, a phone number or a key"
         if wrong:
-            raise dg.Failure(wrong, allow_retries=False)
+            raise ConfigFailure(wrong)
         return said
 
 
@@ -95,7 +95,7 @@ def choose_invoices_to_cancel(
         len(chosen.invoices), tasks.max_new_invoices, config.confirm_up_to
     ) or _unconfirmed(config, chosen)
     if stopped:
-        raise dg.Failure(stopped, allow_retries=False)
+        raise ConfigFailure(stopped)
     asked = {invoice.key for invoice in chosen.invoices}
     others = tuple(invoice for invoice in left_over if invoice.key not in asked)
     context.log.info(f"Found {len(chosen.invoices)} invoices to cancel")
@@ -139,7 +139,7 @@ def cancel_chosen_invoices(
 
 
 def _chosen(connection: Connection, config: CancelConfig) -> Chosen:
-    """Raises a Failure that is not retried where the config names no month, or two things."""
+    """Raises a ConfigFailure where the config names no month, or two things."""
     by_month = bool(config.lease_id or config.due_date)
     wrong = None
     if by_month == bool(config.invoice_ids) or by_month != bool(config.lease_id):
@@ -149,7 +149,7 @@ def _chosen(connection: Connection, config: CancelConfig) -> Chosen:
     elif by_month and not config.due_date:
         wrong = "Name the month to take back: due_date, as YYYY-MM-DD."
     if wrong:
-        raise dg.Failure(wrong, allow_retries=False)
+        raise ConfigFailure(wrong)
     if by_month:
         key = LedgerKey(date.fromisoformat(config.due_date), config.lease_id)
         return undoing.of_month(connection, key, config.reason)
@@ -172,6 +172,8 @@ def _report(context: dg.OpExecutionContext, done: CancellationReport) -> None:
         **done.counts(),
     }
     context.log.info("\n".join([*done.lines(), done.headline]))
+    if done.failed and not done.outcomes:  # nothing that was named could be tried
+        raise ConfigFailure(done.in_words(), metadata)
     if done.failed:
         raise dg.Failure(done.in_words(), metadata=metadata, allow_retries=False)
     context.add_output_metadata(metadata)

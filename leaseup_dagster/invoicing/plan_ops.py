@@ -12,7 +12,7 @@ from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.invoicing.missed import LONGEST_AGO
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
-from leaseup_dagster.run_config import DayConfig, checked_date
+from leaseup_dagster.run_config import ConfigFailure, DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.tables import ROWS_SHOWN, table
 
@@ -32,16 +32,15 @@ class PlanConfig(DayConfig):
         return checked_date(value, "bill_from")
 
     def first_day(self) -> date | None:
-        """`bill_from`; a Failure that is not retried if it is no day to begin from."""
+        """`bill_from`; a ConfigFailure if it is no day to begin from."""
         if not self.bill_from:
             return None
         first, as_of = date.fromisoformat(self.bill_from), self.day()
         # A mistyped year must not bill the tenants' whole past.
         if not as_of - LONGEST_AGO <= first <= as_of:
-            raise dg.Failure(
+            raise ConfigFailure(
                 f"bill_from must be a day of the {LONGEST_AGO.days} days up to {as_of}, not"
-                f" {first}. An older month of one lease is billed by create_invoice.",
-                allow_retries=False,
+                f" {first}. An older month of one lease is billed by create_invoice."
             )
         return first
 
@@ -107,13 +106,13 @@ def plan_one_invoice(
     with engine.begin() as connection:
         asked = by_hand.month_asked_for(connection, config.lease_id, config.due_date, as_of)
         if isinstance(asked, str):
-            raise dg.Failure(asked, allow_retries=False)
+            raise ConfigFailure(asked)
         if config.rebill:
             ledger.reopen_cancelled(connection, asked)
         plan = planning.plan_one(connection, asked, as_of, tasks, rebill=config.rebill)
         refused = by_hand.why_not(plan)
         if refused:
-            raise dg.Failure(refused, allow_retries=False)
+            raise ConfigFailure(refused)
     _tell_plan(context, plan)
     return plan
 
@@ -147,8 +146,9 @@ def preview_invoices(
 
 def _tell_plan(context: dg.OpExecutionContext, plan: InvoicePlan) -> None:
     context.log.info(f"Found {plan.automatic_leases} leases with automatic invoices enabled")
-    for skipped in plan.skipped:
-        context.log.info(f"Skipped {skipped.leases} leases: reason={skipped.reason}")
+    if plan.skipped:  # one event for all: each is a line of its own for who follows the run
+        lines = [f"Skipped {one.leases} leases: reason={one.reason}" for one in plan.skipped]
+        context.log.info("\n".join(lines))
     context.add_output_metadata(
         {
             "as of": plan.as_of.isoformat(),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 from sqlalchemy import Engine
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import clock
 from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.invoicing.plan_ops import plan_invoices
@@ -151,8 +151,8 @@ def _again(run: dg.DagsterRun, ended_at: datetime, now: datetime) -> dg.RunReque
         return dg.SkipReason(why)
     at = ended_at + PAUSES[tries]
     if now < at:
-        when = f"{at.astimezone(JOHANNESBURG):%H:%M}"
+        when = clock(at)
         return dg.SkipReason(
-            f"Run {run.run_id} failed before it had planned: it is launched again at {when} SAST"
+            f"Run {run.run_id} failed before it had planned: it is launched again at {when}"
         )
     return dg.RunRequest(run_key=f"again-{run.run_id}", tags={_TRIES: str(tries + 1)})

@@ -3,6 +3,7 @@
 Changes nothing. A line never keeps the next one from being looked at, whatever it finds.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ from leaseup_dagster.settings import (
     load,
 )
 
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -52,6 +55,14 @@ class Line:
         said = self.said.replace("\n", "\n       ")
         return f"ok     {said}" if self.ok else f"wrong  {said}"
 
+    def variables(self) -> list[str]:
+        """Those that `said` names: the first of each of its lines, or all that are missing."""
+        named = []
+        for told in self.said.splitlines():
+            before, missing, listed = told.partition("missing: ")
+            named += _VARIABLE.findall(listed) if missing else _VARIABLE.findall(before)[:1]
+        return named
+
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
@@ -60,7 +71,7 @@ def look(*, ask_paystack: bool) -> Iterator[Line]:
     """Each line as soon as it is known."""
     lines: dict[str, Callable[[], str]] = {
         "database": _database,
-        "dagster": _dagster,
+        "dagster": dagster_storage,
         "paystack": _paystack,
         "tasks": _tasks,
         "executor": _executor,
@@ -76,10 +87,13 @@ def look(*, ask_paystack: bool) -> Iterator[Line]:
 
 
 def in_words(lines: Iterable[Line]) -> str:
-    """The last word: how many are wrong."""
+    """The last word: how many are wrong, and which variables are to be looked at."""
     found = list(lines)
-    wrong = sum(not line.ok for line in found)
-    return f"{wrong} of {len(found)} wrong" if wrong else f"all {len(found)} right"
+    wrong = [line for line in found if not line.ok]
+    if not wrong:
+        return f"all {len(found)} right"
+    names = dict.fromkeys(name for line in wrong for name in line.variables() or [line.name])
+    return f"{len(wrong)} of {len(found)} wrong: {', '.join(names)}"
 
 
 def _line(name: str, find: Callable[[], str]) -> Line:
@@ -153,7 +167,8 @@ def _state_of(revision: str | None) -> str:
     return f"Database: LeaseUp's, our schema is at {revision}"
 
 
-def _dagster() -> str:
+def dagster_storage() -> str:
+    """That Dagster's own database answers. Raises SettingsError that names its variable."""
     url = load(DagsterSettings).dagster_postgres_url.get_secret_value()
     try:
         engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": 10})
@@ -205,7 +220,7 @@ def _reminders() -> str:
     reminders = load(ReminderSettings)
     return (
         f"Reminders: after {reminders.after_days} days, then every {reminders.repeat_days}, at most"
-        f" {reminders.max}; quiet {reminders.quiet_hours}"
+        f" {reminders.max}; quiet {reminders.quiet_hours} SAST"
     )
 
 

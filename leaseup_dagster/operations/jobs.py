@@ -6,17 +6,24 @@ from logging import Logger
 
 import dagster as dg
 from dagster._core.events import JobFailureData
+from dagster_shared.error import SerializableErrorInfo
 
-from leaseup_dagster.as_of import JOHANNESBURG
+from leaseup_dagster.as_of import JOHANNESBURG, clock, johannesburg_date
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
-from leaseup_dagster.operations import alert, silence
-from leaseup_dagster.operations.ops import forget_runs, send_digest, tell_operators
+from leaseup_dagster.operations import alert, launched, silence
+from leaseup_dagster.operations.ops import (
+    REFUSED,
+    TOLD,
+    forget_runs,
+    send_digest,
+    tell_operators,
+)
 from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.run_config import is_refused_config
 from leaseup_dagster.settings import AlertSettings, load
 
 _WILL_RETRY = "dagster/will_retry"
 _LAUNCHED_BY_SENSOR = "dagster/sensor_name"
-_TOLD = "leaseup/told"
 
 SAME_AGAIN = timedelta(hours=6)
 """How long a failing job that sensors launch again and again is told of once."""
@@ -29,6 +36,7 @@ SAME_AGAIN = timedelta(hours=6)
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the operators (ALERT_SMS_NUMBERS, ALERT_URLS) of each run that failed: job,"
     " run, reason and a link. A run that is started again by itself is told of when that fails;"
+    " one that a person launched and that is refused for its config is told to nobody;"
     " a job that sensors launch again and again is told of once in six hours.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
@@ -39,6 +47,13 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     record = context.instance.get_run_by_id(run.run_id) or run
     if record.tags.get(_WILL_RETRY) == "true":
         context.log.info(f"Run {run.run_id} of {run.job_name} failed and is started again")
+        return
+    if launched.by_a_person(record.tags) and _is_refused(context):
+        context.instance.add_run_tags(run.run_id, {TOLD: REFUSED})
+        context.log.info(
+            f"Run {run.run_id} of {run.job_name} was refused for its config; who launched it sees"
+            " why, and nobody else is told"
+        )
         return
     if _LAUNCHED_BY_SENSOR in record.tags and _told_lately(context.instance, run.job_name):
         context.log.info(
@@ -56,15 +71,15 @@ def _tell_failure(
     try:
         tell_operators(alert.failed_run(run.job_name, run.run_id, reasons, ui_url), log)
     except dg.Failure:
-        instance.add_run_tags(run.run_id, {_TOLD: "not yet"})
+        instance.add_run_tags(run.run_id, {TOLD: "not yet"})
         raise
-    instance.add_run_tags(run.run_id, {_TOLD: "yes"})
+    instance.add_run_tags(run.run_id, {TOLD: "yes"})
 
 
 def _told_lately(instance: dg.DagsterInstance, job: str) -> bool:
     """Whether a failure of this job was told within hours, and none of its runs succeeded since."""
     lately = datetime.now(tz=timezone.utc) - SAME_AGAIN
-    told = dg.RunsFilter(job_name=job, tags={_TOLD: "yes"}, updated_after=lately)
+    told = dg.RunsFilter(job_name=job, tags={TOLD: "yes"}, updated_after=lately)
     records = instance.get_run_records(told, limit=1)
     if not records:
         return False
@@ -76,13 +91,27 @@ def _told_lately(instance: dg.DagsterInstance, job: str) -> bool:
     return not instance.get_run_records(better, limit=1)
 
 
+def _is_refused(context: dg.RunFailureSensorContext) -> bool:
+    """Whether nothing failed but what was written into the run's config."""
+    errors = _step_errors(context) or [_run_error(context)]
+    return all(is_refused_config(error) for error in errors)
+
+
+def _step_errors(context: dg.RunFailureSensorContext) -> list[SerializableErrorInfo | None]:
+    return [event.step_failure_data.error for event in context.get_step_failure_events()]
+
+
+def _run_error(context: dg.RunFailureSensorContext) -> SerializableErrorInfo | None:
+    data = context.failure_event.event_specific_data
+    return data.error if isinstance(data, JobFailureData) else None
+
+
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
-    errors = [event.step_failure_data.error for event in context.get_step_failure_events()]
+    errors = _step_errors(context)
     if errors:
         return [(error.cause or error).message for error in errors if error]
     # It never came to a step: a setting is wrong, or the database is away.
-    data = context.failure_event.event_specific_data
-    error = data.error if isinstance(data, JobFailureData) else None
+    error = _run_error(context)
     while error and error.cause:
         error = error.cause
     return [error.message] if error else [context.failure_event.message or "no reason was given"]
@@ -123,7 +152,7 @@ def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.S
 
 def _tell_what_was_not_told(context: dg.SensorEvaluationContext) -> None:
     """Failures of which nobody could be told when they happened: the outage often hides both."""
-    untold = dg.RunsFilter(tags={_TOLD: "not yet"})
+    untold = dg.RunsFilter(tags={TOLD: "not yet"})
     for run in context.instance.get_runs(untold, limit=3):
         with suppress(dg.Failure):
             late = ["this could not be told when it happened; the run says why it failed"]
@@ -141,7 +170,7 @@ def _of_the_morning(status: dg.DagsterRunStatus, after: datetime | None = None) 
 
 
 def _clock(instant: datetime | None) -> str:
-    return f"{instant.astimezone(JOHANNESBURG):%Y-%m-%d %H:%M}" if instant else "never"
+    return f"{johannesburg_date(instant)} {clock(instant)}" if instant else "never"
 
 
 @dg.job(

@@ -1,6 +1,7 @@
 """The steps for operators, as Dagster sees them, and how anything of theirs is told."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from logging import Logger
 from pathlib import Path
@@ -12,6 +13,11 @@ from leaseup_dagster.operations import digest
 from leaseup_dagster.operations.alert import Alert
 from leaseup_dagster.operations.channels import channels, tell_all
 from leaseup_dagster.settings import AlertSettings, RunsSettings, load
+
+TOLD = "leaseup/told"
+"""The tag that says of a failed run whether operators were told of it."""
+
+REFUSED = "nobody: refused for its config"
 
 _AT_A_TIME = 100
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -40,10 +46,18 @@ def send_digest(context: dg.OpExecutionContext, engine: dg.ResourceParam[Engine]
     since = datetime.now(tz=timezone.utc) - timedelta(hours=24)
     with engine.connect() as connection:
         counted = digest.count(connection, since)
-    failed = context.instance.get_runs_count(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-    )
+    failed = _failed(context.instance, since) - _failed(context.instance, since, {TOLD: REFUSED})
     tell_operators(digest.in_words(counted, failed, load(AlertSettings).ui_url), context.log)
+
+
+def _failed(
+    instance: dg.DagsterInstance, since: datetime, tags: Mapping[str, str] | None = None
+) -> int:
+    """Runs that failed after `since`, of those with these tags."""
+    failed = [dg.DagsterRunStatus.FAILURE]
+    return instance.get_runs_count(
+        dg.RunsFilter(statuses=failed, updated_after=since, tags=tags or {})
+    )
 
 
 @dg.op(

@@ -7,9 +7,10 @@ from leaseup_dagster.invoicing import payments, questions
 from leaseup_dagster.invoicing.receipts import Decision
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reconciliation.repairs import Repairs
+from leaseup_dagster.run_config import ConfigFailure, RunConfig
 
 
-class DecisionConfig(dg.Config):
+class DecisionConfig(RunConfig):
     """What a person says about the payments of one invoice."""
 
     invoice_id: str = Field(
@@ -26,14 +27,14 @@ class DecisionConfig(dg.Config):
     def _is_known(cls, value: str) -> str:
         known = [decision.value for decision in Decision]
         if value not in known:
-            raise ValueError(f"decision is {value!r}: must be {' or '.join(known)}")
+            raise ConfigFailure(f"decision is {value!r}: must be {' or '.join(known)}.")
         return value
 
     @field_validator("invoice_id", "reason")
     @classmethod
     def _is_said(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("invoice_id and reason must not be empty")
+            raise ConfigFailure("invoice_id and reason must not be empty.")
         return value.strip()
 
 
@@ -46,10 +47,9 @@ def decide(
             connection, config.invoice_id, Decision(config.decision), config.reason, context.run_id
         )
     if not codes:
-        raise dg.Failure(
+        raise ConfigFailure(
             f"nothing is to be decided about an invoice {config.invoice_id}: the check"
-            " every_payment_counted_once of the asset payment_requests names those that are",
-            allow_retries=False,
+            " every_payment_counted_once of the asset payment_requests names those that are"
         )
     written = 0
     if config.decision == Decision.RECORD:

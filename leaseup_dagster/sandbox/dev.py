@@ -38,7 +38,7 @@ In another shell, where the .env is this world's:
 
   cd {work}
   {python} -m leaseup_dagster.sandbox.add_tenant --name "Lindiwe Khumalo"
-  {dagster} job execute -m leaseup_dagster.definitions -j check_upcoming_invoices
+  {leaseup} run check_upcoming_invoices
 
 Ctrl-C stops everything and deletes it.
 """
@@ -109,7 +109,7 @@ def _instructions(world: World, ui: str) -> str:
         log=world.log,
         work=world.working_directory,
         python=python,
-        dagster=python.with_name("dagster"),
+        leaseup=python.with_name("leaseup-dagster"),
     )
 
 

@@ -27,6 +27,20 @@ _POINT_AT = (
 )
 
 
+# As LeaseUp's webhook writes it, a day after the invoice was made.
+_HEARD = text(
+    """
+    INSERT INTO transaction (
+        id, "invoiceId", description, "amountPaid", "referenceId", "createdAt", "updatedAt")
+    SELECT 'payment-of-' || id, id, 'Payment received for ' || description, "dueAmount", :code,
+           paid_at, paid_at
+    FROM invoice CROSS JOIN LATERAL (
+        SELECT least("createdAt" + interval '1 day', timezone('UTC', now())) AS paid_at) AS day
+    WHERE id = :id
+    """
+)
+
+
 def mirror(connection: Connection, paystack: PaystackStandIn) -> None:
     """Make what the rows say exists at Paystack, and put its codes into the rows."""
     customers = connection.execute(
@@ -44,7 +58,10 @@ def mirror(connection: Connection, paystack: PaystackStandIn) -> None:
             code = _payment_request(http, invoice.customer, invoice.rands, invoice.due.isoformat())
             for change in _POINT_AT:
                 connection.execute(change, {"code": code, "id": invoice.id})
-            if invoice.status == "PAID" or invoice.code == PAID_BEHIND_OUR_BACK:
+            if invoice.status == "PAID":
+                paystack.pay(code, heard=False)
+                connection.execute(_HEARD, {"code": code, "id": invoice.id})
+            elif invoice.code == PAID_BEHIND_OUR_BACK:
                 paystack.pay(code, heard=False)
             elif invoice.status == "CANCELLED":
                 paystack.archive(code)

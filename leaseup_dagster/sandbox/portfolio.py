@@ -20,6 +20,7 @@ from leaseup_dagster.sandbox.builders import (
     a_lease,
     a_recurring_billable,
     a_tenant,
+    a_transaction,
     a_unit,
     an_invoice,
 )
@@ -130,7 +131,7 @@ LEASES = (
          due_in=15),
     # Skipped.
     Case("lease-paid-early", "This month is paid", Skip.ALREADY_INVOICED, earlier=Earlier("PAID")),
-    Case("lease-partly-paid", "This month is partly paid", Skip.ALREADY_INVOICED,
+    Case("lease-partly-paid", "R4 000.00 of this month was paid in cash", Skip.ALREADY_INVOICED,
          earlier=Earlier("PARTIALLY_PAID")),
     Case("lease-invoiced-by-app", "LeaseUp sent this month itself", Skip.ALREADY_INVOICED,
          earlier=Earlier("PENDING")),
@@ -236,11 +237,14 @@ def _lay_out(connection: Connection, case: Case, today: date, number: int) -> No
         made = case.earlier
         months = next(n for n in itertools.count() if due_date(start, n) == due)
         day = due_date(start, months + made.months) + timedelta(days=made.days)
-        an_invoice(
+        invoice = an_invoice(
             connection, lease, day if made.dated else None, id=f"invoice-of-{lease}",
             status=made.status, category=made.category, recurringBillableId=rule,
             dueAmount=(case.ours or 850_000) / 100, createdAt=today - timedelta(days=3),
         )  # fmt: skip
+        if made.status == "PARTIALLY_PAID":
+            at = today - timedelta(days=2)
+            a_transaction(connection, invoice, 4000.0, createdAt=at)
 
 
 def start_before(due: date) -> date:

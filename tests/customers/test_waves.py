@@ -54,7 +54,7 @@ def test_who_failed_rests_and_is_told_when_it_ends() -> None:
     why = paused(Waiting(2, 0, 2, ()), LARGE, FAILED).why
 
     assert why.startswith("Tenants that could not be registered: 2;")
-    assert "07:11 in Johannesburg" in why
+    assert "07:11 SAST" in why
 
 
 def test_nobody_waits_for_the_few_who_rest() -> None:

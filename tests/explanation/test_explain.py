@@ -91,7 +91,7 @@ def test_a_lease_that_is_to_be_billed(explain: Explain, lease: Lease) -> None:
 
     assert "rent due 2026-12-01: to be billed, R8 500.00" in told.headline
     assert told.next_steps == (
-        "2026-12-01: the next check_upcoming_invoices (every day at 07:00) bills R8 500.00.",
+        "2026-12-01: the next check_upcoming_invoices (every day at 07:00 SAST) bills R8 500.00.",
     )
 
 
@@ -101,7 +101,7 @@ def test_a_lease_that_is_not_yet_due_says_on_which_day_it_is_billed(
     told = explain(lease(start=date(2027, 3, 1)))
 
     assert told.verdicts[0].reason == SkipReason.NOT_YET_DUE
-    assert "2027-03-01: billed on 2027-01-10 at 07:00" in told.next_steps[0]
+    assert "2027-03-01: billed on 2027-01-10 at 07:00 SAST" in told.next_steps[0]
 
 
 def test_a_lease_whose_next_month_is_invoiced_says_when_the_one_after_is(
@@ -240,9 +240,42 @@ def test_everything_about_a_billed_lease_is_told(
     for told in (row.id, row.paystackId, str(row.invoiceNumber), "R500.00", "T123", "PENDING"):
         assert told in said
     history = [line.split() for line in said.split("History\n")[1].splitlines()[1:]]
-    assert [line[5:7] for line in history] == [
+    assert [line[6:8] for line in history] == [
         ["planned", "outside"], ["planned", "requesting"], ["requesting", "invoiced"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rands", "said"),
+    [(None, "marked as paid by hand, no payment recorded"), (8500.0, "R8 500.00")],
+)
+def test_a_paid_invoice_says_what_was_paid_or_that_nothing_is_recorded(
+    explain: Explain, lease: Lease, connection: Connection, rands: float | None, said: str
+) -> None:
+    lease_id = lease()
+    paid = an_invoice(connection, lease_id, date(2026, 11, 1), status="PAID")
+    if rands:
+        a_transaction(connection, paid, rands)
+
+    (row,) = explain(lease_id).sections()["invoices"][1]
+
+    assert row[4:7] == ("R8 500.00", said, "PAID")
+
+
+def test_each_time_says_its_zone(
+    explain: Explain, lease: Lease, bill: Callable[[], None], connection: Connection
+) -> None:
+    """Paid at ten in the evening in Johannesburg, which LeaseUp keeps in UTC."""
+    lease_id = lease()
+    bill()
+    invoice = connection.execute(text("SELECT id FROM invoice")).scalar_one()
+    a_transaction(connection, invoice, 500.0, createdAt="2026-11-24 20:00:05")
+
+    sections = explain(lease_id).sections()
+
+    assert sections["payments"][1][0][1] == "2026-11-24 22:00:05 SAST"
+    assert all(row[0].endswith(" SAST") for row in sections["history"][1])
+    assert sections["invoice ledger"][1][0][6].endswith(" SAST")
 
 
 def remind(connection: Connection, invoice_id: str, tenant_id: str, **values: Any) -> None:
@@ -271,11 +304,13 @@ def test_reminders_are_told_with_the_day_of_the_next(
 
     (row,) = told.sections()["reminders"][1]
     assert row[3:8] == (3, "+27*****4567", "sent", "SM1", "delivered")
-    assert f"Invoice {invoice}: tenant {tenant} is texted on 2026-11-26 at 09:00 (reminder 4)" in (
-        words(told)
+    assert (
+        f"Invoice {invoice}: tenant {tenant} is texted on 2026-11-26 at 09:00 SAST (reminder 4)"
+        in (words(told))
     )
-    assert f"Invoice {untold}: tenant {tenant} is texted on 2026-12-05 at 09:00 (reminder 1)" in (
-        words(told)
+    assert (
+        f"Invoice {untold}: tenant {tenant} is texted on 2026-12-05 at 09:00 SAST (reminder 1)"
+        in (words(told))
     )
     assert f"reminder 3 of {invoice} to {tenant}" in words(told)
 
@@ -408,11 +443,33 @@ def test_the_shell_prints_the_same_and_asks_paystack_when_told_to(
     assert json.dumps(paystack.requests[-1].endpoint) == '"GET /paymentrequest/:code"'
 
 
+def test_a_program_reads_the_same_as_json(
+    settings: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str],
+    lease: Lease, bill: Callable[[], None], explain: Explain,
+) -> None:  # fmt: skip
+    lease_id = lease()
+    bill()
+    settings.chdir(tmp_path)
+    given = ["leaseup-dagster", "explain", lease_id, "--as-of", str(TODAY), "--json"]
+    settings.setattr(sys, "argv", given)
+
+    assert cli.main() == 0
+
+    said, told = json.loads(capsys.readouterr().out), explain(lease_id)
+    assert (said["lease"], said["as of"]) == (lease_id, str(TODAY))
+    assert said["headline"] == told.headline
+    assert set(told.sections()) <= set(said)
+    assert said["what happens next"] == list(told.next_steps)
+    assert said["the lease"]["rent"] == "R8 500.00"
+    assert [row["to"] for row in said["history"]] == ["planned", "requesting", "invoiced"]
+    assert said["payments"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nobody"], "There is no lease 'nobody'"),
-        (["l", "--as-of", "soon"], "as_of must be a date"),
+        (["l", "--as-of", "soon"], "--as-of must be a date"),
     ],
 )
 def test_the_shell_says_what_is_wrong(
@@ -422,5 +479,5 @@ def test_the_shell_says_what_is_wrong(
     settings.chdir(tmp_path)
     settings.setattr(sys, "argv", ["leaseup-dagster", "explain", *arguments])
 
-    assert cli.main() == 1
+    assert cli.main() == 2
     assert message in capsys.readouterr().err

@@ -14,11 +14,12 @@ from tests.conftest import Run
 from tests.operations.conftest import PHONE, Failed, Inbox
 
 WRONG = {"choose_invoices_to_cancel": {"invoice_ids": ["nobody's"], "reason": "x", "confirm": True}}
+BY_A_SCHEDULE = {"dagster/schedule_name": "some_schedule"}
 
 
 @pytest.fixture
 def failed(run: Run, operators: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
-    result = run("cancel_invoice", WRONG)
+    result = run("cancel_invoice", WRONG, BY_A_SCHEDULE)
     assert not result.success
     return result
 

@@ -120,7 +120,7 @@ def test_each_right_that_is_taken_away_is_named_with_its_grant(
     ):
         assert grant in said
         assert grant in lacking
-    assert said.endswith("1 of 9 wrong\n")
+    assert said.endswith("1 of 9 wrong: DATABASE_URL\n")
     connection.exec_driver_sql(lacking)
     assert command("check")[0] == 0
 

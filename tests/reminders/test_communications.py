@@ -332,8 +332,23 @@ def test_what_cannot_be_exported_says_why(
     settings.chdir(tmp_path)
     settings.setattr(sys, "argv", ["leaseup-dagster", "communications", *given])
 
-    assert cli.main() == 1
+    assert cli.main() == 2
     assert message in capsys.readouterr().err
+
+
+def test_no_texts_are_said_to_be_none(
+    settings: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str],
+    late: Callable[..., Late], connection: Connection,
+) -> None:  # fmt: skip
+    lease_id = lease_of(connection, late())
+    settings.chdir(tmp_path)
+    settings.setattr(sys, "argv", ["leaseup-dagster", "communications", "--lease", lease_id])
+
+    assert cli.main() == 0
+
+    said = capsys.readouterr()
+    assert said.err == "0 texts\n"
+    assert said.out.splitlines() == [",".join(export.COLUMNS)]
 
 
 # Retention

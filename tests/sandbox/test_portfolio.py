@@ -5,12 +5,16 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Text, cast, select, text
 
+from leaseup_dagster.database.leaseup import invoice
+from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.due_dates import next_due_date
 from leaseup_dagster.invoicing.planning import look
 from leaseup_dagster.reminders.overdue import chased
 from leaseup_dagster.sandbox.arrears import lay_out_arrears
+from leaseup_dagster.sandbox.mirror import mirror
+from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.portfolio import LEASES, lay_out_leases, start_before
 from leaseup_dagster.settings import TaskSettings
 
@@ -51,6 +55,27 @@ def test_only_the_arrears_are_overdue(today: date, engine: Engine) -> None:
 
     others = {invoice_id for invoice_id in late if not invoice_id.startswith("late-")}
     assert others == {"invoice-of-lease-other-month-unpaid"}
+
+
+def test_a_paid_invoice_has_its_payment(engine: Engine, paystack: PaystackStandIn) -> None:
+    today = date(2026, 11, 24)
+    with engine.begin() as connection:
+        lay_out_leases(connection, today)
+        lay_out_arrears(connection, today)
+        mirror(connection, paystack)
+        some = select(invoice).cte("some")
+        received = amounts.received(some, by=(some.c.id,))
+        paid = select(some.c.id, some.c.dueAmount * 100, received.c.cents).outerjoin(
+            received, received.c.id == some.c.id
+        )
+        of_status = {
+            status: connection.execute(paid.where(cast(some.c.status, Text) == status)).all()
+            for status in ("PAID", "PARTIALLY_PAID")
+        }
+
+    assert [row.id for row in of_status["PAID"] if row[1] != row.cents] == []
+    assert all(0 < row.cents < row[1] for row in of_status["PARTIALLY_PAID"])
+    assert [len(rows) for rows in of_status.values()] == [3, 2]
 
 
 def test_every_reason_that_a_first_run_can_give_is_in_the_portfolio(engine: Engine) -> None:
