@@ -19,6 +19,7 @@ MEASUREMENTS = (
     "arrears",
     "history",
     "large_day",
+    "growth",
     "cold_start",
 )
 

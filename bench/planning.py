@@ -4,15 +4,20 @@ import resource
 import time
 from collections.abc import Iterator
 from datetime import date
+from statistics import median
 
 from sqlalchemy import Engine
 
 from bench import portfolio
 from bench.figures import Figure, at_most, tell
+from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing import planning
+from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
+from leaseup_dagster.invoicing.months import NEXT_MONTHS
 from leaseup_dagster.settings import TaskSettings
 
-WANTED = {1_000_000: 15, 5_000_000: 90}
+WANTED = {1_000_000: 15, 5_000_000: 60}
+PREVIEWED = 1_000_000
 AS_OF = date(2026, 11, 24)
 
 
@@ -21,6 +26,8 @@ def figures() -> Iterator[Figure]:
         with portfolio.a_database(leases) as engine:
             yield at_most(f"plan {leases:,} leases, all new", plan(engine), seconds, " s")
             yield Figure("the same again, nothing new", f"{plan(engine):.2f} s")
+            if leases == PREVIEWED:
+                yield from _previewing(engine)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield at_most("Python process meanwhile", memory, 250, " MB")
 
@@ -31,6 +38,29 @@ def plan(engine: Engine) -> float:
     with planning.planned(engine, AS_OF, TaskSettings()):
         pass
     return time.perf_counter() - began
+
+
+def _previewing(engine: Engine) -> Iterator[Figure]:
+    """Beside one bare statement that only counts, on one connection."""
+    bare = median(_counted(engine) for _ in range(3))
+    whole = median(_previewed(engine) for _ in range(3))
+    what = f"preview {PREVIEWED:,} leases ({whole:.1f} s) beside one bare statement ({bare:.1f} s)"
+    yield at_most(what, whole / bare, 1.3)
+
+
+def _previewed(engine: Engine) -> float:
+    began = time.perf_counter()
+    planning.preview(engine, AS_OF, TaskSettings(), limit=100)
+    return time.perf_counter() - began
+
+
+def _counted(engine: Engine) -> float:
+    counting = statement(verdicts(NEXT_MONTHS) + "SELECT reason, count(*) FROM verdict GROUP BY 1")
+    with engine.connect() as connection:
+        connection.execute(ALLOW_LONG)
+        began = time.perf_counter()
+        connection.execute(counting, bindings(AS_OF, TaskSettings())).all()
+        return time.perf_counter() - began
 
 
 if __name__ == "__main__":

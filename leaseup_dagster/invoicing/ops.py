@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
@@ -30,6 +31,7 @@ MAX_PER_RUN = 20_000
 """More months than Paystack's quota lets one run bill; the rest wait in the ledger."""
 
 _RUNS_AT_ONCE = 16
+_LONGEST_RUN = timedelta(seconds=300)
 
 
 @dg.op(
@@ -145,7 +147,11 @@ def report_invoicing(
 
 def _place_among_runs(context: dg.OpExecutionContext) -> tuple[int, int]:
     """Which one this run is, and of how many that are at work on the same job now."""
-    at_work = dg.RunsFilter(job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    # One that was killed in a shell may be said to be at work for ever.
+    lately = datetime.now(tz=timezone.utc) - _LONGEST_RUN
+    at_work = dg.RunsFilter(
+        job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED], updated_after=lately
+    )
     runs = sorted({*context.instance.get_run_ids(at_work, limit=_RUNS_AT_ONCE), context.run_id})
     return runs.index(context.run_id), len(runs)
 

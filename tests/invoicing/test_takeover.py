@@ -1,7 +1,7 @@
 """A step that is tried again: a standby may have taken over, or Paystack gone away, meanwhile."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pytest
@@ -24,6 +24,13 @@ from tests.invoicing.test_restored_backup import (
     Run,
     assert_all_are_billed_once,
 )
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Of this test alone: a run that another test left at work would share the months."""
+    with dg.DagsterInstance.ephemeral() as own:
+        yield own
 
 
 @pytest.fixture
