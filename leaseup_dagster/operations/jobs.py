@@ -11,7 +11,7 @@ from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.operations import alert, silence
 from leaseup_dagster.operations.ops import forget_runs, send_digest, tell_operators
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_HAND, WEEKLY
 from leaseup_dagster.settings import AlertSettings, load
 
 _WILL_RETRY = "dagster/will_retry"
@@ -147,7 +147,7 @@ def _clock(instant: datetime | None) -> str:
 @dg.job(
     description="Tells the operators what the last 24 hours came to, and what waits for a person."
     " Launch it at any time; its schedule is off until somebody switches it on.",
-    tags=RUN_TAGS,
+    tags=BY_HAND,
 )
 def send_daily_digest() -> None:
     send_digest()
@@ -156,7 +156,7 @@ def send_daily_digest() -> None:
 @dg.job(
     description="Deletes what Dagster has kept of runs older than RUNS_RETENTION_DAYS (400)."
     " Bills, texts and their history stay: they are in LeaseUp's database.",
-    tags=RUN_TAGS,
+    tags=WEEKLY,
 )
 def forget_old_runs() -> None:
     forget_runs()
