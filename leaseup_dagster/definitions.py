@@ -63,7 +63,7 @@ from leaseup_dagster.reminders.resource import (
     ReminderDeliveryResource,
     ReminderRulesResource,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import LOOKING_ONLY
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()
@@ -86,7 +86,7 @@ audit_books = dg.define_asset_job(
     description="Evaluates every check of the assets `invoices`, `payment_requests`, `reminders`"
     " and `arrears`, as their Checks tab does one by one. Asks the database only, changes nothing,"
     " fails if a check fails.",
-    tags=RUN_TAGS,
+    tags=LOOKING_ONLY,
 )
 
 defs = dg.Definitions(

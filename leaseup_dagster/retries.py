@@ -18,6 +18,14 @@ RUN_TAGS = {
 }
 """What each job carries: how long a run lasts, and that one whose worker died begins anew."""
 
+FOR = "leaseup/for"
+"""The tag by which a person finds jobs and runs: a job is in one of these groups."""
+
+BY_ITSELF = {**RUN_TAGS, FOR: "daily"}
+WEEKLY = {**RUN_TAGS, FOR: "weekly"}
+BY_HAND = {**RUN_TAGS, FOR: "by hand"}
+LOOKING_ONLY = {**RUN_TAGS, FOR: "looking only"}
+
 _longest_wait = MAX_WAIT_SECONDS
 
 

@@ -1,5 +1,6 @@
 """The code location as Dagster and a person see it."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -7,8 +8,9 @@ import warnings
 import dagster as dg
 import pytest
 
+from leaseup_dagster.customers.jobs import tenants_without_customer
 from leaseup_dagster.definitions import defs
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import FOR, RUN_TAGS
 
 
 def test_everything_a_job_needs_is_there() -> None:
@@ -50,6 +52,35 @@ def test_every_job_op_and_schedule_says_what_it_does() -> None:
         assert job.tags.items() >= RUN_TAGS.items()
     for schedule in defs.schedules or []:
         assert schedule.description, schedule.name
+
+
+def test_every_job_is_in_the_group_a_person_looks_for_it_in() -> None:
+    """By what starts it, so that a run that is found by the tag is what it says."""
+    by_itself = {schedule.job_name for schedule in defs.schedules or []}
+    for job in defs.jobs or []:
+        group = job.tags[FOR]
+        assert group in ("daily", "weekly", "by hand", "looking only"), job.name
+        if group in ("by hand", "looking only"):
+            assert job.name not in by_itself - {"send_daily_digest"}, job.name
+        if group == "weekly":
+            assert job.name in by_itself, job.name
+
+
+def test_every_asset_says_by_what_it_is_made() -> None:
+    """Its page calls it external, and knows of no automation."""
+    starts = {one.name: one.job_name for one in defs.schedules or []}
+    starts["tenants_without_customer"] = tenants_without_customer.job_name
+    crons = {schedule.name: str(schedule.cron_schedule) for schedule in defs.schedules or []}
+    for asset in defs.assets or []:
+        said = asset.description or ""
+        if asset.key.to_user_string() == "leaseup_tables":  # LeaseUp's
+            continue
+        found = re.match(r"Made by (\w+), .+?\((schedule|sensor) (\w+)\)", said, re.DOTALL)
+        assert found, asset.key
+        assert starts[found[3]] == found[1]
+        if found[2] == "schedule":
+            minute, hour = crons[found[3]].split()[:2]
+            assert f"every day at {int(hour):02}:{int(minute):02} SAST" in said
 
 
 def test_every_field_of_a_runs_config_is_explained() -> None:

@@ -9,15 +9,16 @@ from leaseup_dagster.arrears import report, summary
 from leaseup_dagster.arrears.checks import check_arrears
 from leaseup_dagster.arrears.summary import Arrears
 from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.retries import RUN_TAGS, SERVICE_UNREACHABLE
+from leaseup_dagster.retries import BY_ITSELF, SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig, run_for_its_day
 
 arrears = dg.AssetSpec(
     "arrears",
     group_name="rent",
     deps=["reminders"],
-    description="Who owes how much, for how long, and how much of what fell due has come in: each"
-    " morning by report_arrears at 09:30, and for any past day by hand. The numbers are plotted.",
+    description="Made by report_arrears, every day at 09:30 SAST (schedule"
+    " arrears_at_half_past_nine), and for any past day by hand. Who owes how much, for how long,"
+    " and how much of what fell due has come in. The numbers are plotted.",
 )
 
 
@@ -38,9 +39,10 @@ def add_up_arrears(
 
 
 @dg.job(
-    description="Who owes how much, for how long, as of the end of a day; what was billed and"
-    " collected in it and in the twelve months before. Writes nothing. Runs by itself at 09:30.",
-    tags=RUN_TAGS,
+    description="Adds up who owes how much, for how long, as of the end of a day; what was billed"
+    " and collected in it and in the twelve months before. Writes nothing. Runs by itself at"
+    " 09:30.",
+    tags=BY_ITSELF,
 )
 def report_arrears() -> None:
     check_arrears(add_up_arrears())

@@ -14,7 +14,7 @@ from leaseup_dagster.customers.ops import (
     report_customers,
 )
 from leaseup_dagster.customers.waves import FailedWave
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_ITSELF
 
 _UNFINISHED = [
     # Not NOT_STARTED: the daemon goes on with such a run itself, when it is asked for again.
@@ -29,7 +29,9 @@ paystack_customers = dg.AssetSpec(
     "paystack_customers",
     group_name="rent",
     deps=["leaseup_tables"],
-    description="Tenants that got a Paystack customer, and those that Paystack refused.",
+    description="Made by create_paystack_customers, within a minute of a new tenant (sensor"
+    " tenants_without_customer). Tenants that got a Paystack customer, and those that Paystack"
+    " refused.",
 )
 
 LONGEST_RUN = timedelta(hours=1)
@@ -40,7 +42,7 @@ LONGEST_RUN = timedelta(hours=1)
     description="Makes a Paystack customer for every tenant without one, or for those in"
     " `tenant_ids`. Safe to launch at any time: who has one is left alone, and Paystack answers a"
     " known e-mail address with its customer. New tenants are found by tenants_without_customer.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "create_paystack_customers"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "create_paystack_customers"},
 )
 def create_paystack_customers() -> None:
     report_customers(find_tenants_without_customer().map(create_customers).collect())

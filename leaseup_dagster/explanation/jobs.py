@@ -3,15 +3,15 @@
 import dagster as dg
 
 from leaseup_dagster.explanation.ops import explain_one_lease
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import LOOKING_ONLY
 
 
 @dg.job(
-    description="One lease's whole story: whether it is billed on a day and why not, its invoices,"
-    " payments and reminders, each change in the ledgers with the run that made it, and what"
-    " happens next and when. Put the lease's id into `lease_id`; read the report of the step."
+    description="Tells one lease's whole story: whether it is billed on a day and why not, its"
+    " invoices, payments and reminders, each change in the ledgers with the run that made it, and"
+    " what happens next and when. Put the lease's id into `lease_id`; read the report of the step."
     " Writes nothing and texts nobody.",
-    tags=RUN_TAGS,
+    tags=LOOKING_ONLY,
 )
 def explain_lease() -> None:
     explain_one_lease()

@@ -23,15 +23,16 @@ from leaseup_dagster.invoicing.plan_ops import (
     plan_one_invoice,
     preview_invoices,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_HAND, BY_ITSELF, LOOKING_ONLY
 from leaseup_dagster.run_config import run_for_its_day
 
 invoices = dg.AssetSpec(
     "invoices",
     group_name="rent",
     deps=["paystack_customers"],
-    description="What each morning's check_upcoming_invoices created, skipped and could not"
-    " create. The numbers are plotted over time; each event holds that morning's report.",
+    description="Made by check_upcoming_invoices, every day at 07:00 SAST (schedule"
+    " invoicing_at_seven). What each morning created, skipped and could not create. The numbers are"
+    " plotted over time; each event holds that morning's report.",
 )
 
 
@@ -49,7 +50,7 @@ def _bill(plan: Any) -> Any:
     description="Bills every lease with automatic invoicing whose next due date is within"
     " TASK_CHECK_DAYS_AHEAD days (50). Safe to launch at any time: what is billed already is"
     " skipped, and what a crashed run left is finished. Runs by itself at 07:00.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "check_upcoming_invoices"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "check_upcoming_invoices"},
 )
 def check_upcoming_invoices() -> None:
     plan = plan_invoices()
@@ -59,7 +60,7 @@ def check_upcoming_invoices() -> None:
 @dg.job(
     description="Bills one month of one lease: put its id into `lease_id`. Launched by a person or"
     " by LeaseUp. A month that is billed already stays billed once.",
-    tags=RUN_TAGS,
+    tags=BY_HAND,
 )
 def create_invoice() -> None:
     _bill(plan_one_invoice())
@@ -71,16 +72,16 @@ def create_invoice() -> None:
     " `due_date`; give a `reason` and `confirm: true`. What is paid, in full or in part, stays. The"
     " month is not billed again, unless create_invoice is launched with rebill: true. Safe to"
     " launch again after a failure.",
-    tags=RUN_TAGS,
+    tags=BY_HAND,
 )
 def cancel_invoice() -> None:
     cancel_chosen_invoices(choose_invoices_to_cancel())
 
 
 @dg.job(
-    description="What check_upcoming_invoices would bill on a day, for how much, and each lease"
-    " it would skip with the reason. Writes nothing and calls nobody.",
-    tags=RUN_TAGS,
+    description="Shows what check_upcoming_invoices would bill on a day, for how much, and each"
+    " lease it would skip with the reason. Writes nothing and calls nobody.",
+    tags=LOOKING_ONLY,
 )
 def preview_upcoming_invoices() -> None:
     preview_invoices()

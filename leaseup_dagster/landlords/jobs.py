@@ -9,32 +9,33 @@ from leaseup_dagster.landlords.ops import (
     report_telling,
     tell_each_landlord,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_ITSELF, LOOKING_ONLY
 from leaseup_dagster.run_config import run_for_its_day
 
 landlord_emails = dg.AssetSpec(
     "landlord_emails",
     group_name="rent",
     deps=["arrears"],
-    description="Which landlords were told what is new with their rent by tell_landlords at 08:30,"
-    " in one e-mail a day at most. The numbers are plotted over time.",
+    description="Made by tell_landlords, every day at 08:30 SAST (schedule"
+    " landlords_at_half_past_eight). Which landlords were told what is new with their rent, in one"
+    " e-mail a day at most. The numbers are plotted over time.",
 )
 
 
 @dg.job(
-    description="One e-mail to each landlord who has news: invoices sent, payments, arrears, leases"
-    " that end, what only they can put right. Nothing is told twice. Off until"
+    description="Sends one e-mail to each landlord who has news: invoices sent, payments, arrears,"
+    " leases that end, what only they can put right. Nothing is told twice. Off until"
     " LANDLORD_EMAILS_ENABLED is true. Runs by itself at 08:30.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "tell_landlords"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "tell_landlords"},
 )
 def tell_landlords() -> None:
     report_telling(tell_each_landlord(begin_telling()))
 
 
 @dg.job(
-    description="What tell_landlords would tell each landlord, rendered, without anybody's name."
-    " Writes nothing and sends nothing.",
-    tags=RUN_TAGS,
+    description="Shows what tell_landlords would tell each landlord, rendered, without anybody's"
+    " name. Writes nothing and sends nothing.",
+    tags=LOOKING_ONLY,
 )
 def preview_landlord_emails() -> None:
     preview_landlord_news()

@@ -18,7 +18,7 @@ from leaseup_dagster.operations.ops import (
     send_digest,
     tell_operators,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_HAND, WEEKLY
 from leaseup_dagster.run_config import is_refused_config
 from leaseup_dagster.settings import AlertSettings, load
 
@@ -176,7 +176,7 @@ def _clock(instant: datetime | None) -> str:
 @dg.job(
     description="Tells the operators what the last 24 hours came to, and what waits for a person."
     " Launch it at any time; its schedule is off until somebody switches it on.",
-    tags=RUN_TAGS,
+    tags=BY_HAND,
 )
 def send_daily_digest() -> None:
     send_digest()
@@ -185,7 +185,7 @@ def send_daily_digest() -> None:
 @dg.job(
     description="Deletes what Dagster has kept of runs older than RUNS_RETENTION_DAYS (400)."
     " Bills, texts and their history stay: they are in LeaseUp's database.",
-    tags=RUN_TAGS,
+    tags=WEEKLY,
 )
 def forget_old_runs() -> None:
     forget_runs()

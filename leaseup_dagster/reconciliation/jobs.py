@@ -10,15 +10,16 @@ from leaseup_dagster.reconciliation.ops import (
     reconcile_week,
     report_reconciliation,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_HAND, BY_ITSELF
 from leaseup_dagster.run_config import run_for_its_day
 
 payment_requests = dg.AssetSpec(
     "payment_requests",
     group_name="rent",
     deps=["invoices"],
-    description="How Paystack's payment requests agree with LeaseUp, as each night's"
-    " reconcile_payment_requests found and left them. The numbers are plotted over time.",
+    description="Made by reconcile_payment_requests, every day at 02:00 SAST (schedule"
+    " reconciliation_at_two). How Paystack's payment requests agree with LeaseUp, as each night"
+    " found and left them. The numbers are plotted over time.",
 )
 
 
@@ -27,7 +28,7 @@ payment_requests = dg.AssetSpec(
     " that has none, records payments and marks their invoices PAID, archives unpaid duplicates,"
     " and lists what a person must decide. Touches nothing without our reference. Safe to launch at"
     " any time. Runs by itself at 02:00.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "reconcile_payment_requests"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "reconcile_payment_requests"},
 )
 def reconcile_payment_requests() -> None:
     reports = cut_into_weeks().map(reconcile_week).collect()
@@ -39,7 +40,7 @@ def reconcile_payment_requests() -> None:
     " but a person can know: the check `every_payment_counted_once` lists the invoices. `leave`:"
     " the books are right as they are; `record`: what Paystack received is money of its own, and is"
     " written down as well. It is asked again only if the sums change.",
-    tags=RUN_TAGS,
+    tags=BY_HAND,
 )
 def decide_payment() -> None:
     decide()

@@ -17,23 +17,24 @@ from leaseup_dagster.reminders.ops import (
     report_reminders,
     send_reminders,
 )
-from leaseup_dagster.retries import RUN_TAGS
+from leaseup_dagster.retries import BY_ITSELF, LOOKING_ONLY, WEEKLY
 from leaseup_dagster.run_config import run_for_its_day
 
 reminders = dg.AssetSpec(
     "reminders",
     group_name="rent",
     deps=["payment_requests"],
-    description="Whom each morning's send_late_payment_reminders texted, and whom not and why."
-    " The numbers are plotted over time; each event holds that morning's report.",
+    description="Made by send_late_payment_reminders, every day at 09:00 SAST (schedule"
+    " reminders_at_nine). Whom each morning texted, and whom not and why. The numbers are plotted"
+    " over time; each event holds that morning's report.",
 )
 
 
 @dg.job(
-    description="Marks what is past due as OVERDUE and texts the tenants who are late, unless"
-    " Paystack says that they have paid. Safe to launch at any time: nobody is texted twice for"
+    description="Texts the tenants who are late, unless Paystack says that they have paid, and"
+    " marks what is past due as OVERDUE. Safe to launch at any time: nobody is texted twice for"
     " one step of the schedule. Runs by itself at 09:00.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "send_late_payment_reminders"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "send_late_payment_reminders"},
 )
 def send_late_payment_reminders() -> None:
     day = mark_overdue_invoices()
@@ -45,9 +46,9 @@ def send_late_payment_reminders() -> None:
 
 
 @dg.job(
-    description="Whom send_late_payment_reminders would text on a day, about how much, and whom it"
-    " would skip with the reason. Writes nothing and calls nobody.",
-    tags=RUN_TAGS,
+    description="Shows whom send_late_payment_reminders would text on a day, about how much, and"
+    " whom it would skip with the reason. Writes nothing and calls nobody.",
+    tags=LOOKING_ONLY,
 )
 def preview_late_payment_reminders() -> None:
     preview_reminders()
@@ -57,17 +58,17 @@ def preview_late_payment_reminders() -> None:
     description="Asks Twilio what became of the texts it took in the last week, and keeps the"
     " answer for the communications record. AWS SNS has no such answer: the run says so and ends."
     " Runs by itself at 18:00.",
-    tags={**RUN_TAGS, "leaseup/exclusive": "update_delivery_status"},
+    tags={**BY_ITSELF, "leaseup/exclusive": "update_delivery_status"},
 )
 def update_delivery_status() -> None:
     ask_for_delivery_status()
 
 
 @dg.job(
-    description="Applies COMMUNICATIONS_RETENTION_DAYS (three years): texts about settled invoices"
-    " are deleted, those about open ones lose the number and the words. The ledgers' history, which"
+    description="Deletes texts about settled invoices after COMMUNICATIONS_RETENTION_DAYS (three"
+    " years); those about open ones lose the number and the words. The ledgers' history, which"
     " holds ids only, stays. Runs by itself every Sunday at 03:00.",
-    tags=RUN_TAGS,
+    tags=WEEKLY,
 )
 def forget_old_communications() -> None:
     forget_old_texts()
