@@ -25,6 +25,7 @@ class Verdict:
     amount_cents: int | None
     # What belongs to some reasons: the cents that were billed and the rent's, or another lease.
     note: str | None = None
+    landlord_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class InvoiceResult:
     invoice_id: str | None = None
     request_code: str | None = None
     error: str | None = None
+    landlord_id: str = ""
 
     def with_error(self, why: str | None) -> "InvoiceResult":
         """The same, with the reason this run has for it; an older one of the ledger gives way."""

@@ -97,7 +97,7 @@ _COUNT = "SELECT count(*) FROM verdict"
 
 _FIRST = """
 SELECT * FROM (
-    SELECT due_date, lease_id, reason, amount_cents, note, row_number() OVER (
+    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note, row_number() OVER (
         PARTITION BY reason IS NULL
         ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id
     ) AS place FROM verdict
@@ -188,7 +188,13 @@ def first_verdicts(
     looking = statement(verdicts(_months(bill_from)) + _FIRST)
     values = _bindings(as_of, tasks, bill_from) | _LISTING | {"limit": limit}
     found = [
-        Verdict(LedgerKey(row.due_date, row.lease_id), row.reason, row.amount_cents, row.note)
+        Verdict(
+            LedgerKey(row.due_date, row.lease_id),
+            row.reason,
+            row.amount_cents,
+            row.note,
+            row.landlord_id or "",
+        )
         for row in connection.execute(looking, values)
     ]
     return [v for v in found if v.reason is None], [v for v in found if v.reason is not None]
