@@ -245,4 +245,4 @@ def test_a_run_that_goes_on_from_failure_counts_what_is_left_in_the_database(
         )
     )
 
-    assert events[0].metadata["left for the next run"].value == 3
+    assert events[0].metadata["left for the next run"].value == "3"
