@@ -104,7 +104,7 @@ def test_the_report_is_a_table_to_chase_from(
     report = report_of(send())
 
     *rows, total = [record.data for record in report["late tenants"].records]
-    assert [row["invoice"] for row in rows][0] == older
+    assert rows[0]["invoice"] == older
     by_invoice = {row["invoice"]: row for row in rows}
     sql = 'SELECT "leaseId", "landlordId" FROM invoice WHERE id = :id'
     for made in (texted, refused, paid, landline):
@@ -114,8 +114,8 @@ def test_the_report_is_a_table_to_chase_from(
             "2026-11-01", 4, lease, landlord,
         )  # fmt: skip
         assert row["tenant"] == made.tenant_id
-    found = [(by_invoice[i]["amount owed"], by_invoice[i]["outcome"]) for i in
-             (older, texted.invoice_id, refused.invoice_id, paid.invoice_id, landline.invoice_id)]  # fmt: skip
+    ids = [older, *(one.invoice_id for one in (texted, refused, paid, landline))]
+    found = [(by_invoice[one]["amount owed"], by_invoice[one]["outcome"]) for one in ids]
     assert found == [
         ("R8 500.00", "texted"), ("R8 500.00", "texted"), ("R8 500.00", "number refused"),
         ("R0.00", "paid meanwhile"), ("R8 500.00", "no mobile number"),
