@@ -27,6 +27,11 @@ def rands_from_cents(cents: int) -> float:
     return cents / 100
 
 
+def decimal_rands(cents: int) -> str:
+    """As every spreadsheet sums them: `8500.00`."""
+    return f"{Decimal(cents) / 100:.2f}"
+
+
 def format_rands(cents: int) -> str:
     """As South Africans write it, in plain ASCII: `R8 500.00`.
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.database import ids
 from leaseup_dagster.database.rehearsal import require
-from leaseup_dagster.invoicing import brake, rehearsal, undoing
+from leaseup_dagster.invoicing import brake, cancellation_look, rehearsal, undoing
 from leaseup_dagster.invoicing.cancellation import InvoiceCancellation, Kind, Outcome
 from leaseup_dagster.invoicing.cancellation_report import COLUMNS, CancellationReport
 from leaseup_dagster.invoicing.keys import LedgerKey
@@ -26,7 +26,9 @@ from leaseup_dagster.stopping import in_flight, seconds_left
 from leaseup_dagster.tables import page_and_tables
 
 _LONGEST_REASON = 200
-_NAMED = 20
+_NO_REASON = (
+    "reason is empty: say in a few words why the invoice is taken back. Nothing was cancelled."
+)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -39,11 +41,14 @@ class CancelConfig(RunConfig):
     lease_id: str = Field("", description="With due_date, instead of invoice_ids.")
     due_date: str = Field("", description="YYYY-MM-DD: the month of lease_id to take back.")
     reason: str = Field(
+        "",
         description="Why, in a few words. Kept in the ledger and shown in reports: no names, no"
-        " e-mail addresses, no phone numbers."
+        " e-mail addresses, no phone numbers. Only a look needs none.",
     )
     confirm: bool = Field(
-        False, description="Must be true: a payment request cannot be brought back."
+        False,
+        description="false: only look; the run says what it would take back and changes nothing."
+        " true: take it back; a payment request cannot be brought back.",
     )
     confirm_up_to: int = Field(
         0,
@@ -66,9 +71,7 @@ class CancelConfig(RunConfig):
     def _is_a_reason(cls, value: str) -> str:
         said = " ".join(value.split())
         wrong = None
-        if not said:
-            wrong = "reason is empty: say in a few words why the invoice is taken back"
-        elif len(said) > _LONGEST_REASON:
+        if len(said) > _LONGEST_REASON:
             wrong = f"reason has {len(said)} characters; at most {_LONGEST_REASON}"
         elif redacted(_DATE.sub("", said)) != _DATE.sub("", said):
             wrong = "reason must not hold an e-mail address, a phone number or a key"
@@ -88,14 +91,18 @@ def choose_invoices_to_cancel(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Chosen:
+    if config.confirm and not config.reason:
+        raise ConfigFailure(_NO_REASON)
     with engine.connect() as connection:
         chosen = _chosen(connection, config)
         left_over = undoing.left_over(connection)
-    stopped = brake.too_many_to_undo(
+    braked = brake.too_many_to_undo(
         len(chosen.invoices), tasks.max_new_invoices, config.confirm_up_to
-    ) or _unconfirmed(config, chosen)
-    if stopped:
-        raise ConfigFailure(stopped)
+    )
+    if not config.confirm:
+        return _only_to_be_shown(context, config, chosen, braked, len(left_over))
+    if braked:
+        raise ConfigFailure(braked)
     asked = {invoice.key for invoice in chosen.invoices}
     others = tuple(invoice for invoice in left_over if invoice.key not in asked)
     context.log.info(f"Found {len(chosen.invoices)} invoices to cancel")
@@ -111,7 +118,8 @@ def choose_invoices_to_cancel(
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
     description="Asks Paystack about each invoice, archives its payment request, and cancels it"
-    " here. A payment wins: what is paid, in full or in part, stays. Fails the run if any stays.",
+    " here. A payment wins: what is paid, in full or in part, stays. Fails the run if any stays."
+    " Without confirm: true it only shows how each invoice stands on both sides.",
 )
 def cancel_chosen_invoices(
     context: dg.OpExecutionContext,
@@ -120,6 +128,9 @@ def cancel_chosen_invoices(
     paystack: dg.ResourceParam[PaystackClient],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> None:
+    if chosen.look_only:
+        _show(context, chosen, engine, paystack, tasks)
+        return
     if chosen.invoices:
         today = resolve_as_of("")
         require(engine, rehearsal.paid(today), rehearsal.cancelled(today))
@@ -156,14 +167,45 @@ def _chosen(connection: Connection, config: CancelConfig) -> Chosen:
     return undoing.of_invoices(connection, config.invoice_ids, config.reason)
 
 
-def _unconfirmed(config: CancelConfig, chosen: Chosen) -> str | None:
-    if config.confirm or not chosen.invoices:  # then the report says why there are none
-        return None
-    named = ", ".join(invoice.invoice_id for invoice in chosen.invoices[:_NAMED]) or "none"
-    return (
-        f"Nothing was cancelled. {len(chosen.invoices)} can be: {named}."
-        " Launch again with confirm: true; a payment request cannot be brought back."
+def _only_to_be_shown(
+    context: dg.OpExecutionContext,
+    config: CancelConfig,
+    chosen: Chosen,
+    braked: str | None,
+    left_over: int,
+) -> Chosen:
+    """What earlier runs began stays for one that is confirmed."""
+    notes = []
+    if braked:
+        notes.append(f"So many at once also need confirm_up_to: {len(chosen.invoices)}.")
+    if left_over:
+        notes.append(f"{left_over} begun by earlier runs would be finished as well.")
+    context.log.info(f"Found {len(chosen.invoices)} invoices to show; confirm is false")
+    return replace(
+        chosen, without_paystack=config.without_paystack, look_only=True, notes=tuple(notes)
     )
+
+
+def _show(
+    context: dg.OpExecutionContext,
+    chosen: Chosen,
+    engine: Engine,
+    paystack: PaystackClient,
+    tasks: TaskSettings,
+) -> None:
+    with engine.connect().execution_options(postgresql_readonly=True) as connection:
+        in_leaseup = undoing.in_leaseup(connection, chosen.invoices)
+    at_paystack = in_flight(
+        lambda one: cancellation_look.ask(one, paystack, without_paystack=chosen.without_paystack),
+        chosen.invoices,
+        width=tasks.batch_size,
+        stop=paystack.stop,
+        seconds=seconds_left(context, tasks.taking_seconds),
+    )
+    seen = cancellation_look.look(chosen, in_leaseup, at_paystack)
+    context.log.info("\n".join([*seen.lines(), seen.headline]))
+    sections = {"invoices": (cancellation_look.COLUMNS, seen.rows())}
+    context.add_output_metadata({**page_and_tables(seen.headline, sections)})
 
 
 def _report(context: dg.OpExecutionContext, done: CancellationReport) -> None:

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from leaseup_dagster.invoicing.cancellation import Kind, Outcome
+from leaseup_dagster.money import format_rands
 
-COLUMNS = ("invoice", "lease", "due date", "payment request", "what", "why")
+COLUMNS = ("invoice", "lease", "due date", "amount", "payment request", "what", "why")
 
 _NEXT = {
     Kind.UNANSWERED: "Launch cancel_invoice again: it asks Paystack before anything else.",
@@ -37,15 +38,16 @@ class CancellationReport:
         found[Kind.REFUSED.value] += len(self.refused)
         return {kind.value: found[kind.value] for kind in Kind if found[kind.value]}
 
-    def rows(self) -> list[tuple[str, str, str, str, str, str]]:
+    def rows(self) -> list[tuple[str, str, str, str, str, str, str]]:
         """What is not cancelled first."""
-        typed = [(named, "", "", "", Kind.REFUSED.value, why) for named, why in self.refused]
+        typed = [(named, "", "", "", "", Kind.REFUSED.value, why) for named, why in self.refused]
         rest = sorted(self.outcomes, key=lambda o: (o.kind.done, o.invoice.key))
         return typed + [
             (
                 o.invoice.invoice_id,
                 o.invoice.key.lease_id,
                 o.invoice.key.due_date.isoformat(),
+                format_rands(o.invoice.amount_cents),
                 o.invoice.request_code,
                 o.kind.value,
                 o.invoice.reason if o.kind.done else " ".join(filter(None, (o.why, _next(o)))),

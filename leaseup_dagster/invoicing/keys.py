@@ -126,6 +126,7 @@ class InvoiceResult:
     invoice_id: str | None = None
     request_code: str | None = None
     error: str | None = None
+    landlord_id: str = ""
 
     def with_error(self, why: str | None) -> "InvoiceResult":
         """The same, with the reason this run has for it; an older one of the ledger gives way."""

@@ -21,7 +21,6 @@ from leaseup_dagster.invoicing.keys import (
     InvoiceResult,
 )
 from leaseup_dagster.invoicing.pending import share
-from leaseup_dagster.money import format_rands, rands_from_cents
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
@@ -201,6 +200,7 @@ def _metadata(
 ) -> dict[str, Any]:
     sections: dict[str, Section] = {
         "not created": (report.FAILED_COLUMNS, report.failed_rows(done.failed)),
+        "by landlord": (report.LANDLORD_COLUMNS, report.landlord_rows(done)),
         "billed": (report.BILLED_COLUMNS, report.billed_rows(done.billed)),
         "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
     }
@@ -209,17 +209,8 @@ def _metadata(
             f"{report.summary(plan, done, left)}\n\n{report.explain_hint(done)}", sections
         ),
         "as of": plan.as_of.isoformat(),
-        "created": len(done.billed) - done.adopted,
-        "adopted": done.adopted,
-        "failed": len(done.failed),
-        "skipped": sum(skipped.leases for skipped in plan.skipped),
-        "withdrawn": len(done.withdrawn),
-        "left for the next run": left,
-        "total rands": rands_from_cents(done.total_cents),
-        "total": format_rands(done.total_cents),
-        "customers made": customers.registered,
-        "without a split group": plan.without_split_count,
-        "leases without a split group": ", ".join(plan.without_split),
+        **report.numbers(plan, done),
+        **report.also(plan, done, left, customers.registered),
     }
 
 

@@ -1,5 +1,6 @@
 """The steps that plan, as Dagster sees them. They write at most the plan, and call nobody."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -10,11 +11,15 @@ from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.invoicing import brake, by_hand, ledger, planning, rehearsal, report
 from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.invoicing.missed import LONGEST_AGO
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import ConfigFailure, DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
-from leaseup_dagster.tables import ROWS_SHOWN, table
+from leaseup_dagster.tables import ROWS_SHOWN, page_and_tables, table
+
+_LINES_SHOWN_WHOLE = 10
+"""So many lines of one event the UI shows; of more it hides the rest behind a click."""
 
 
 class PlanConfig(DayConfig):
@@ -131,23 +136,34 @@ def preview_invoices(
     as_of, bill_from = config.day(), config.first_day()
     seen = planning.preview(engine, as_of, tasks, ROWS_SHOWN, bill_from)
     plan, bill, skip = seen.plan, seen.bill, seen.skip
-    _tell_plan(context, plan)
-    context.log.info("\n".join(report.preview_lines(plan, bill, skip)))
+    for lines in _parts(report.preview_lines(plan, bill, skip), _LINES_SHOWN_WHOLE):
+        context.log.info("\n".join(lines))
+    context.log.info(report.preview_summary(plan))
     warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)
     if warning:
         context.log.warning(warning)
+    headline = "\n\n".join(filter(None, (report.preview_summary(plan), warning)))
     context.add_output_metadata(
         {
-            "would bill": table(report.PREVIEW_COLUMNS, report.preview_rows(bill)),
-            "would skip": table(report.PREVIEW_SKIPPED_COLUMNS, report.preview_skipped_rows(skip)),
+            **page_and_tables(headline, report.preview_sections(plan, bill, skip)),
+            "as of": plan.as_of.isoformat(),
+            "to bill": plan.to_bill,
+            "total": format_rands(plan.total_cents),
         }
     )
+
+
+def _parts(lines: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (lines[start : start + size] for start in range(0, len(lines), size))
 
 
 def _tell_plan(context: dg.OpExecutionContext, plan: InvoicePlan) -> None:
     context.log.info(f"Found {plan.automatic_leases} leases with automatic invoices enabled")
     if plan.skipped:  # one event for all: each is a line of its own for who follows the run
-        lines = [f"Skipped {one.leases} leases: reason={one.reason}" for one in plan.skipped]
+        lines = [
+            f"Skipped {one.leases} leases {SkipReason(one.reason).words}: reason={one.reason}"
+            for one in plan.skipped
+        ]
         context.log.info("\n".join(lines))
     context.add_output_metadata(
         {

@@ -36,6 +36,11 @@ class SkipReason(str, Enum):
         """What it says of the lease, and what to do where a person should act."""
         return _MEANING[self]
 
+    @property
+    def words(self) -> str:
+        """The reason itself in a few words, for a headline: `12 billed already`."""
+        return _WORDS[self]
+
 
 def in_words(reason: str, note: str | None) -> str:
     """What a reason says of one month: its meaning, and the sums or the other lease."""
@@ -59,6 +64,31 @@ def of_note(reason: str, note: str | None) -> str:
         return f"the other lease is {note}"
     return ""
 
+
+_WORDS = {
+    SkipReason.LEASE_GONE: "deleted from LeaseUp",
+    SkipReason.ALREADY_INVOICED: "billed already",
+    SkipReason.BILLED_ANOTHER_AMOUNT: "billed at another amount than the rent",
+    SkipReason.IN_PROGRESS: "waiting for Paystack's answer",
+    SkipReason.CANCELLED_BY_PERSON: "cancelled by a person",
+    SkipReason.INVOICE_DELETED: "whose invoice was deleted",
+    SkipReason.UNDATED_INVOICE: "with an invoice without a due date",
+    SkipReason.INVOICED_NEARBY: "with an invoice of nearly that day",
+    SkipReason.NEAR_A_BILLED_MONTH: "too near a billed month",
+    SkipReason.NOT_AUTOMATIC: "not invoiced automatically",
+    SkipReason.NOT_ACTIVE: "not active",
+    SkipReason.NOT_A_DUE_DATE: "not due on that day",
+    SkipReason.PAST_ITS_END: "past their end",
+    SkipReason.LEASE_ENDS_FIRST: "ending before",
+    SkipReason.ENDS_ON_DUE_DATE: "ending on the due date",
+    SkipReason.LANDLORD_NOT_SERVED: "of landlords not served",
+    SkipReason.NO_UNIT: "without a unit",
+    SkipReason.NO_TENANT: "without a tenant",
+    SkipReason.BILLED_UNDER_ANOTHER_LEASE: "billed under another lease",
+    SkipReason.CURRENCY_NOT_RAND: "with a rent that is not in rand",
+    SkipReason.RENT_INVALID: "with a rent that is no amount",
+    SkipReason.NOT_YET_DUE: "not due yet",
+}
 
 _MEANING = {
     SkipReason.LEASE_GONE: "The lease was deleted from LeaseUp.",

@@ -1,5 +1,6 @@
 """What a run says it did: counts, and rows for people. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +15,17 @@ from leaseup_dagster.invoicing.keys import (
     Verdict,
 )
 from leaseup_dagster.invoicing.reasons import SkipReason, of_note
-from leaseup_dagster.money import format_rands
+from leaseup_dagster.money import format_rands, rands_from_cents
+from leaseup_dagster.tables import Section
 
 SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to look at")
-PREVIEW_COLUMNS = ("lease", "due date", "amount")
-PREVIEW_SKIPPED_COLUMNS = ("lease", "due date", "reason", "what it means")
-BILLED_COLUMNS = ("lease", "due date", "amount", "payment request", "invoice", "note")
-FAILED_COLUMNS = ("lease", "due date", "amount", "state", "why", "what happens next")
+PREVIEW_COLUMNS = ("lease", "landlord", "due date", "amount")
+PREVIEW_SKIPPED_COLUMNS = ("lease", "landlord", "due date", "reason", "what it means")
+BILLED_COLUMNS = ("lease", "landlord", "due date", "amount", "payment request", "invoice", "note")
+FAILED_COLUMNS = ("lease", "landlord", "due date", "amount", "state", "why", "what happens next")
+LANDLORD_COLUMNS = ("landlord", "invoices", "billed", "not created")
+PREVIEW_LANDLORD_COLUMNS = ("landlord", "invoices", "would bill")
+_ALL = "all landlords"
 
 _NEXT = {
     "planned": "The next run sends it.",
@@ -97,34 +102,99 @@ def _noted(reason: str, key: LedgerKey, note: str) -> str:
     return f"{key.lease_id} ({about})" if about else key.lease_id
 
 
-def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str]]:
+def landlord_rows(report: InvoicingReport) -> list[tuple[str, int, str, int]]:
+    """What went out for each landlord, the most first, after the sum of all."""
+    invoices, cents = Counter[str](), Counter[str]()
+    failed = Counter(result.landlord_id for result in report.failed)
+    for result in report.billed:
+        invoices[result.landlord_id] += 1
+        cents[result.landlord_id] += result.amount_cents
+    everyone = sorted({*invoices, *failed}, key=lambda who: (-cents[who], who))
+    rows = [(who, invoices[who], format_rands(cents[who]), failed[who]) for who in everyone]
+    everything = (_ALL, invoices.total(), format_rands(cents.total()), failed.total())
+    return [everything, *rows] if rows else []
+
+
+def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
     return [
-        (v.key.lease_id, v.key.due_date.isoformat(), format_rands(v.amount_cents or 0))
+        (
+            v.key.lease_id,
+            v.landlord_id,
+            v.key.due_date.isoformat(),
+            format_rands(v.amount_cents or 0),
+        )
         for v in bill
     ]
 
 
-def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
+def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, str, str]]:
     return [
-        (v.key.lease_id, v.key.due_date.isoformat(), v.reason, reasons.in_words(v.reason, v.note))
+        (
+            v.key.lease_id,
+            v.landlord_id,
+            v.key.due_date.isoformat(),
+            v.reason,
+            reasons.in_words(v.reason, v.note),
+        )
         for v in skip
         if v.reason
     ]
 
 
+def preview_landlord_rows(bill: Iterable[Verdict]) -> list[tuple[str, int, str]]:
+    """What these months come to for each landlord, the most first, after the sum of all."""
+    months, cents = Counter[str](), Counter[str]()
+    for verdict in bill:
+        months[verdict.landlord_id] += 1
+        cents[verdict.landlord_id] += verdict.amount_cents or 0
+    everyone = sorted(months, key=lambda who: (-cents[who], who))
+    rows = [(who, months[who], format_rands(cents[who])) for who in everyone]
+    return [(_ALL, months.total(), format_rands(cents.total())), *rows] if rows else []
+
+
+def preview_sections(
+    plan: InvoicePlan, bill: Sequence[Verdict], skip: Sequence[Verdict]
+) -> dict[str, Section]:
+    """The preview as tables; `bill` may be only the first of what would be billed."""
+    cut = f", of the first {len(bill)} invoices" if len(bill) < plan.to_bill else ""
+    return {
+        "would bill": (PREVIEW_COLUMNS, preview_rows(bill)),
+        f"by landlord{cut}": (PREVIEW_LANDLORD_COLUMNS, preview_landlord_rows(bill)),
+        "would skip": (PREVIEW_SKIPPED_COLUMNS, preview_skipped_rows(skip)),
+        "skipped by reason": (SKIPPED_COLUMNS, skipped_rows(plan)),
+    }
+
+
+def preview_summary(plan: InvoicePlan) -> str:
+    """The preview in one line, for the log, the terminal and the top of the page."""
+    return (
+        f"Would bill {_invoices(plan.to_bill)} for {format_rands(plan.total_cents)} as of"
+        f" {plan.as_of}; {skipped_in_words(plan)}. Nothing was written, nobody was called."
+    )
+
+
 def preview_lines(plan: InvoicePlan, bill: Sequence[Verdict], skip: Sequence[Verdict]) -> list[str]:
-    """The preview for a terminal: every month shown, then the sum."""
-    return [
-        *(f"Would bill {' '.join(row)}" for row in preview_rows(bill)),
-        *(f"Would skip {lease} {due}: {why}" for lease, due, why, _ in preview_skipped_rows(skip)),
-        f"Would bill {plan.to_bill} months for {format_rands(plan.total_cents)} as of {plan.as_of}",
+    """The preview for a terminal: every month shown, and how many are not."""
+    lines = [f"Would bill {' '.join(row)}" for row in preview_rows(bill)]
+    lines += [
+        f"Would skip {v.key.lease_id} {v.key.due_date}: {SkipReason(v.reason).words}"
+        for v in skip
+        if v.reason
     ]
+    more = (
+        ("would be billed", plan.to_bill - len(bill)),
+        ("would be skipped", sum(s.leases for s in plan.skipped) - len(skip)),
+    )
+    return lines + [f"… and {count} more {what}" for what, count in more if count > 0]
 
 
-def billed_rows(results: Iterable[InvoiceResult]) -> list[tuple[str, str, str, str, str, str]]:
+def billed_rows(
+    results: Iterable[InvoiceResult],
+) -> list[tuple[str, str, str, str, str, str, str]]:
     return [
         (
             result.key.lease_id,
+            result.landlord_id,
             result.key.due_date.isoformat(),
             format_rands(result.amount_cents),
             result.request_code or "",
@@ -135,10 +205,13 @@ def billed_rows(results: Iterable[InvoiceResult]) -> list[tuple[str, str, str, s
     ]
 
 
-def failed_rows(results: Iterable[InvoiceResult]) -> list[tuple[str, str, str, str, str, str]]:
+def failed_rows(
+    results: Iterable[InvoiceResult],
+) -> list[tuple[str, str, str, str, str, str, str]]:
     return [
         (
             result.key.lease_id,
+            result.landlord_id,
             result.key.due_date.isoformat(),
             format_rands(result.amount_cents),
             result.state,
@@ -189,12 +262,55 @@ def nothing_done(plan: InvoicePlan, report: InvoicingReport, left: int) -> str |
 
 def summary(plan: InvoicePlan, report: InvoicingReport, left: int) -> str:
     """The run in one line, for the log and the terminal."""
-    skipped = ", ".join(f"{s.leases} {s.reason}" for s in plan.skipped) or "none"
-    return (
-        f"Invoicing as of {plan.as_of}: {len(report.billed)} invoices for"
-        f" {format_rands(report.total_cents)} ({report.adopted} of them adopted),"
-        f" {len(report.failed)} failed, {left} left for the next run; skipped: {skipped}"
-    )
+    found = report.adopted
+    again = f" ({found} found at Paystack, made by an earlier attempt)" if found else ""
+    parts = [
+        f"{_invoices(len(report.billed))} for {format_rands(report.total_cents)}{again}",
+        f"{len(report.failed)} not created",
+        *([f"{left} left for the next run"] if left else []),
+        *([f"{len(report.withdrawn)} no longer due"] if report.withdrawn else []),
+        skipped_in_words(plan),
+    ]
+    return f"Invoicing as of {plan.as_of}: " + "; ".join(parts)
+
+
+def skipped_in_words(plan: InvoicePlan) -> str:
+    """`17 leases skipped: 16 billed already, 1 not active`."""
+    skipped = sorted(plan.skipped, key=lambda one: -one.leases)
+    said = ", ".join(f"{one.leases} {SkipReason(one.reason).words}" for one in skipped)
+    count = sum(one.leases for one in skipped)
+    leases = f"{count} lease{'' if count == 1 else 's'} skipped"
+    return f"{leases}: {said}" if said else leases
+
+
+def numbers(plan: InvoicePlan, report: InvoicingReport) -> dict[str, float]:
+    """The few that are plotted; Dagster shows them from A to Z, and this is their order."""
+    return {
+        "billed invoices": len(report.billed),
+        "billed rands": rands_from_cents(report.total_cents),
+        "failed invoices": len(report.failed),
+        "skipped leases": sum(skipped.leases for skipped in plan.skipped),
+    }
+
+
+def also(
+    plan: InvoicePlan, report: InvoicingReport, left: int, customers_made: int
+) -> dict[str, str]:
+    """What is good to know and makes no plot, so it is text."""
+    said: dict[str, int | str] = {
+        "found at Paystack": report.adopted,
+        "withdrawn": len(report.withdrawn),
+        "left for the next run": left,
+        "total": format_rands(report.total_cents),
+        "customers made": customers_made,
+        "without a split group": plan.without_split_count,
+        "leases without a split group": ", ".join(plan.without_split),
+    }
+    return {name: str(value) for name, value in said.items()}
+
+
+def _invoices(count: int) -> str:
+    return f"{count} invoice{'' if count == 1 else 's'}"
 
 
 def in_words(report: InvoicingReport) -> str:

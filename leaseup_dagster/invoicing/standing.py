@@ -145,6 +145,7 @@ def results(connection: Connection, keys: Sequence[LedgerKey]) -> list[InvoiceRe
             invoice_id=row.invoice_id,
             request_code=row.request_code,
             error=row.error,
+            landlord_id=row.landlord_id or "",
         )
         for row in rows
     ]

@@ -22,6 +22,8 @@ class Undoing:
     key: LedgerKey
     request_code: str
     reason: str
+    # What the ledger billed.
+    amount_cents: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Chosen:
     refused: tuple[tuple[str, str], ...] = ()
     # Also where Paystack does not know the payment request.
     without_paystack: bool = False
+    # Only to be shown: nothing may be changed.
+    look_only: bool = False
+    # What else a person should know who only looks.
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,18 @@ class Standing:
     is_paid: bool
 
 
+@dataclass(frozen=True)
+class InLeaseUp:
+    """An invoice's status in LeaseUp, and whether a payment is recorded for it."""
+
+    status: str
+    has_payments: bool
+
+
 _OF_INVOICES = text(
     """
     SELECT wanted.id, ledger.due_date, ledger.lease_id, ledger.request_code, ledger.state,
-           ledger.error, invoice.status::text AS status
+           ledger.error, ledger.amount_cents, invoice.status::text AS status
     FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS wanted (id, place)
     LEFT JOIN invoice ON invoice.id = wanted.id
     LEFT JOIN leaseup_dagster.invoice_ledger AS ledger ON ledger.invoice_id = wanted.id
@@ -54,14 +68,14 @@ _OF_INVOICES = text(
 
 _OF_MONTH = text(
     """
-    SELECT invoice_id AS id, due_date, lease_id, request_code, state, error
+    SELECT invoice_id AS id, due_date, lease_id, request_code, state, error, amount_cents
     FROM leaseup_dagster.invoice_ledger WHERE lease_id = :lease_id AND due_date = :due_date
     """
 )
 
 _LEFT_OVER = text(
     """
-    SELECT invoice_id AS id, due_date, lease_id, request_code, state, error
+    SELECT invoice_id AS id, due_date, lease_id, request_code, state, error, amount_cents
     FROM leaseup_dagster.invoice_ledger WHERE state = 'cancelling' ORDER BY updated_at
     """
 )
@@ -149,6 +163,14 @@ _GIVE_UP = text(
     """
 )
 
+_IN_LEASEUP = text(
+    """
+    SELECT invoice.id, invoice.status::text AS status,
+           EXISTS (SELECT FROM transaction WHERE "invoiceId" = invoice.id) AS has_payments
+    FROM invoice WHERE invoice.id = ANY (CAST(:ids AS text[]))
+    """
+)
+
 _STANDING = text(
     f"""
     SELECT state, NOT ({_UNPAID}) AS is_paid FROM leaseup_dagster.invoice_ledger
@@ -175,6 +197,12 @@ def give_up(connection: Connection, invoice: Undoing, why: str) -> None:
     connection.execute(_GIVE_UP, _values(invoice) | {"why": why})
 
 
+def in_leaseup(connection: Connection, invoices: Sequence[Undoing]) -> dict[str, InLeaseUp]:
+    """How LeaseUp has each invoice now, by its id; one that was deleted is left out."""
+    rows = connection.execute(_IN_LEASEUP, {"ids": [invoice.invoice_id for invoice in invoices]})
+    return {row.id: InLeaseUp(row.status, row.has_payments) for row in rows}
+
+
 def standing(connection: Connection, invoice: Undoing) -> Standing:
     row = connection.execute(_STANDING, _values(invoice)).one()
     return Standing(row.state, row.is_paid)
@@ -190,7 +218,8 @@ def _values(invoice: Undoing) -> dict[str, Any]:
 
 
 def _undoing(row: Row[Any], reason: str) -> Undoing:
-    return Undoing(row.id, LedgerKey(row.due_date, row.lease_id), row.request_code, reason)
+    key = LedgerKey(row.due_date, row.lease_id)
+    return Undoing(row.id, key, row.request_code, reason, row.amount_cents)
 
 
 def _why_not_ours(connection: Connection, row: Row[Any]) -> str:

@@ -16,17 +16,20 @@ from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.fuse import IN_A_ROW, Fuse
 from leaseup_dagster.reminders.keys import (
     BatchReport,
+    Chased,
     Kind,
     LateInvoices,
     ReminderBatch,
     ReminderDay,
     ReminderResult,
 )
-from leaseup_dagster.reminders.overdue import Chased
 from leaseup_dagster.reminders.recipients import Text, asked_about, plan
 from leaseup_dagster.reminders.standing import Standing
 from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.stopping import in_flight
+
+OLDEST = 500
+"""So many late invoices and tenants are listed for people; all of them are chased."""
 
 MAX_PER_RUN = 20_000
 """More invoices than Paystack's quota lets one run ask about; the next run finds the rest."""
@@ -42,11 +45,14 @@ def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
     Invoices of one tenant stand together: they are parts of one text.
     """
     due: dict[str, list[str]] = {}  # by invoice, who is due a text about it
-    late = waiting = finished = 0
+    late = waiting = finished = cents = 0
+    oldest: list[Chased] = []
     rows = overdue.chased(connection, as_of, cadence.after_days)
     for invoice_id, group in groupby(rows, key=lambda row: row.invoice_id):
         tenants = list(group)
         late += 1
+        cents += tenants[0].due_cents or 0
+        oldest += tenants[: OLDEST - len(oldest)]
         kind = _kind(tenants, cadence, as_of)
         waiting += kind == "waiting"
         finished += kind == "finished"
@@ -63,6 +69,8 @@ def find(connection: Connection, cadence: Cadence, as_of: date) -> LateInvoices:
         tuple(people[:taken]),
         left=sum(map(len, people[taken:])),
         tenants=len({tenant for tenants in due.values() for tenant in tenants}),
+        cents=cents,
+        oldest=tuple(oldest),
     )
 
 

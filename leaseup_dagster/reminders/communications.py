@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, text
 
 _TEXTS = """
     SELECT ledger.invoice_id, invoice."leaseId" AS lease_id, invoice."landlordId" AS landlord_id,
+           invoice."dueDate" AS due_date,
            string_agg(ledger.tenant_id, ' ' ORDER BY ledger.tenant_id) AS tenant_ids,
            ledger.step, ledger.as_of, ledger.number, ledger.amount_cents, ledger.template_hash,
            template.template, ledger.segments, ledger.provider, ledger.message_id, ledger.state,
@@ -26,8 +27,9 @@ _TEXTS = """
     WHERE {whose} = :id AND ledger.attempted_at >= :since AND ledger.attempted_at < :until
     -- Tenants who share a number share a text.
     GROUP BY ledger.invoice_id, ledger.step, ledger.number_hash, invoice."leaseId",
-             invoice."landlordId", ledger.as_of, ledger.number, ledger.amount_cents,
-             ledger.template_hash, template.template, ledger.segments, ledger.provider,
+             invoice."landlordId", invoice."dueDate", ledger.as_of, ledger.number,
+             ledger.amount_cents, ledger.template_hash, template.template, ledger.segments,
+             ledger.provider,
              ledger.message_id, ledger.state, ledger.code, ledger.error, ledger.delivery_status,
              ledger.delivery_code, ledger.run_id, ledger.text
     ORDER BY min(ledger.attempted_at), ledger.invoice_id, ledger.step

@@ -13,14 +13,17 @@ from sqlalchemy import Connection, Row
 from leaseup_dagster.as_of import JOHANNESBURG, midnight
 from leaseup_dagster.csv_cells import harmless
 from leaseup_dagster.database import ids
-from leaseup_dagster.money import format_rands
+from leaseup_dagster.money import decimal_rands
 from leaseup_dagster.reminders import communications
 
 COLUMNS = (
-    "sent at", "for the day", "invoice", "lease", "landlord", "tenants", "step", "number",
-    "amount due", "result", "provider", "message", "segments", "delivery", "delivery code",
-    "delivery asked at", "why", "run", "template", "template words", "text",
+    "sent at", "due date", "lease", "tenants", "amount due", "currency", "result", "delivery",
+    "why", "number", "step", "invoice", "landlord", "text", "template words", "provider",
+    "message", "segments", "run",
 )  # fmt: skip
+
+_CURRENCY = "ZAR"
+"""Every reminder names its amount in rand."""
 
 RESULTS = {
     "sent": "accepted",
@@ -59,12 +62,12 @@ def write(rows: Iterable[Row[Any]], to: TextIO) -> None:
 
 
 def _cells(row: Row[Any]) -> tuple[object, ...]:
+    delivery = " ".join(filter(None, (row.delivery_status, row.delivery_code)))
     return (
-        _at(row.attempted_at), row.as_of, row.invoice_id, row.lease_id, row.landlord_id,
-        row.tenant_ids, row.step, row.number, format_rands(row.amount_cents),
-        RESULTS[row.state], row.provider, row.message_id, row.segments, row.delivery_status,
-        row.delivery_code, _at(row.delivery_checked_at), row.error, row.run_id,
-        (row.template_hash or "")[:12], row.template, row.text,
+        _at(row.attempted_at), row.due_date, row.lease_id, row.tenant_ids,
+        decimal_rands(row.amount_cents), _CURRENCY, RESULTS[row.state], delivery,
+        row.error, row.number, row.step, row.invoice_id, row.landlord_id, row.text, row.template,
+        row.provider, row.message_id, row.segments, row.run_id,
     )  # fmt: skip
 
 

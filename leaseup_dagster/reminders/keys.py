@@ -5,6 +5,7 @@ from datetime import date
 from enum import Enum
 
 from leaseup_dagster.batching import Place
+from leaseup_dagster.reminders.cadence import LastText
 
 
 class Kind(str, Enum):
@@ -105,6 +106,20 @@ class ReminderDay:
 
 
 @dataclass(frozen=True)
+class Chased:
+    """A late invoice and one of its tenants, and when they were last texted about it. `None` cents:
+    an amount that cannot be read."""
+
+    invoice_id: str
+    tenant_id: str
+    due_date: date
+    last: LastText | None
+    lease_id: str = ""
+    landlord_id: str = ""
+    due_cents: int | None = None
+
+
+@dataclass(frozen=True)
 class LateInvoices:
     """What a run found: how many are late, and whom to text about which of them.
 
@@ -120,6 +135,9 @@ class LateInvoices:
     left: int = 0
     # How many tenants are due a text about them.
     tenants: int = 0
+    # What is due on all late invoices, in cents; and the oldest of them, for each of their tenants.
+    cents: int = 0
+    oldest: tuple[Chased, ...] = ()
 
     @property
     def due(self) -> tuple[str, ...]:

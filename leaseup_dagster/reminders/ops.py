@@ -1,7 +1,7 @@
 """The steps that chase, as Dagster sees them: what they are handed, say and pass on."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,13 @@ from sqlalchemy import Engine
 from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.invoicing import rehearsal as recording_of
+from leaseup_dagster.money import format_rands
 from leaseup_dagster.reminders import (
     batches,
+    chase,
     communications,
     look_up,
+    outcomes,
     overdue,
     preview,
     rehearsal,
@@ -37,7 +40,7 @@ from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.sms.gsm7 import fingerprint
 from leaseup_dagster.stopping import seconds_left
-from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables, table
+from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables
 
 
 class ReminderConfig(DayConfig):
@@ -172,8 +175,8 @@ def report_reminders(
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     results = [result for done in reports for result in done.results]
     late = _as_it_stands(delivery, late, results)
-    metadata = _metadata(day, settled, late, results)
-    context.log.info(_headline(day, late, report.counts(results)))
+    metadata = _metadata(day, settled, late, results, batches.cadence_of(delivery.rules))
+    context.log.info(outcomes.headline(day, late, results))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
     yield dg.AssetMaterialization("reminders", metadata=metadata)
     if report.fails(results):
@@ -209,13 +212,21 @@ def preview_reminders(
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         shown = preview.look_ahead(connection, reminder_rules, as_of, ROWS_SHOWN)
     _tell_late(context, shown.late, batches.cadence_of(reminder_rules))
+    sections: dict[str, Section] = {
+        "would text": (preview.COLUMNS, shown.rows),
+        "would skip": (chase.COLUMNS, shown.skipped),
+    }
+    headline = (
+        f"{shown.late.late} invoices are late, {format_rands(shown.late.cents)};"
+        f" {shown.late.tenants} tenants are due a text about {len(shown.late.due)} of them, if"
+        " Paystack says that they have not paid. Nothing was written, nobody was called."
+    )
     context.add_output_metadata(
         {
+            **page_and_tables(headline, sections),
             "as of": as_of.isoformat(),
             "late": shown.late.late,
             "due a text": len(shown.late.due),
-            "would text": table(preview.COLUMNS, shown.rows),
-            "would skip": table(report.SKIPPED_COLUMNS, report.skipped_rows(shown.skipped)),
         }
     )
 
@@ -239,33 +250,31 @@ def _tell(context: dg.OpExecutionContext, results: list[ReminderResult], progres
 
 
 def _metadata(
-    day: ReminderDay, settled: SettledTexts, late: LateInvoices, results: list[ReminderResult]
+    day: ReminderDay,
+    settled: SettledTexts,
+    late: LateInvoices,
+    results: list[ReminderResult],
+    cadence: Cadence,
 ) -> dict[str, Any]:
     counts = report.counts(results)
     sections: dict[str, Section] = {
         "not sent": (report.FAILED_COLUMNS, report.failed_rows(results)),
-        "texts": (report.TEXTED_COLUMNS, report.texted_rows(results)),
-        "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(results)),
+        "late tenants": (chase.COLUMNS, chase.rows(late, results, cadence)),
     }
-    return {
-        **page_and_tables(_headline(day, late, counts), sections),
-        "as of": day.as_of.isoformat(),
-        "texted": counts.get("texted", 0),
+    # Text, since every number would be a plot.
+    also = {
+        "texts": counts.get("texted", 0),
         "planned": counts.get("planned", 0),
-        "paid meanwhile": counts.get("paid meanwhile", 0),
-        "skipped": len(report.skipped(results)),
-        "failed": len(report.failed(results)),
-        "late": late.late,
+        "left for the next run": counts.get("left", 0) + late.left,
         "waiting for the next step": late.waiting,
         "had the last text": late.finished,
-        "left for the next run": counts.get("left", 0) + late.left,
         "marked overdue": day.marked_overdue,
         "earlier texts found sent": settled.found_sent,
         "earlier texts still unknown": settled.still_unknown,
     }
-
-
-def _headline(day: ReminderDay, late: LateInvoices, counts: Mapping[str, int]) -> str:
-    said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nobody was due a text"
-    left = f"; {late.left} left for the next run" if late.left else ""
-    return f"Reminders as of {day.as_of}: {late.late} invoices are late; {said}{left}"
+    return {
+        **page_and_tables(outcomes.headline(day, late, results), sections),
+        "as of": day.as_of.isoformat(),
+        **outcomes.numbers(late, results),
+        **{name: str(count) for name, count in also.items()},
+    }

@@ -4,7 +4,6 @@ Set-based: LeaseUp has no index on any foreign key. Amounts become whole cents h
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,20 +35,11 @@ from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing import amounts
 from leaseup_dagster.invoicing.receipts import OPEN
 from leaseup_dagster.reminders.cadence import LastText
+from leaseup_dagster.reminders.keys import Chased
 from leaseup_dagster.reminders.recipients import Reminder
 from leaseup_dagster.reminders.refusals import Refusal
 
 COUNTS_AS_SENT = ("sending", "sent", "unknown")
-
-
-@dataclass(frozen=True)
-class Chased:
-    """A late invoice and one of its tenants, and when they were last texted about it."""
-
-    invoice_id: str
-    tenant_id: str
-    due_date: date
-    last: LastText | None
 
 
 def mark_overdue(connection: Connection, as_of: date) -> int:
@@ -74,13 +64,30 @@ def chased(connection: Connection, as_of: date, after_days: int) -> Iterator[Cha
     due = _due(*_late(as_of, after_days))
     recipient, last = _recipients(due), _last_texts()
     rows = connection.execution_options(yield_per=5000).execute(
-        select(due.c.id, recipient.c.tenant_id, due.c.dueDate, last.c.step, last.c.day)
+        select(
+            due.c.id,
+            recipient.c.tenant_id,
+            due.c.dueDate,
+            due.c.leaseId,
+            due.c.landlordId,
+            due.c.cents,
+            last.c.step,
+            last.c.day,
+        )
         .join(recipient, recipient.c.invoice_id == due.c.id)
         .outerjoin(last, _same_reader(last, recipient))
         .order_by(due.c.dueDate, due.c.id)
     )
     for row in rows:
-        yield Chased(row.id, row.tenant_id, row.dueDate, _last(row))
+        yield Chased(
+            row.id,
+            row.tenant_id,
+            row.dueDate,
+            _last(row),
+            row.leaseId or "",
+            row.landlordId,
+            int(row.cents) if row.cents.is_finite() else None,
+        )
 
 
 def reminders(

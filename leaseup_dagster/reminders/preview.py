@@ -7,13 +7,14 @@ from datetime import date
 from sqlalchemy import Connection
 
 from leaseup_dagster.money import format_rands
-from leaseup_dagster.reminders import batches, overdue
-from leaseup_dagster.reminders.keys import LateInvoices, ReminderResult
+from leaseup_dagster.reminders import batches, chase, outcomes, overdue
+from leaseup_dagster.reminders.keys import Kind, LateInvoices
 from leaseup_dagster.reminders.message import template_of, words
 from leaseup_dagster.reminders.recipients import Text, plan
 from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.sms.gsm7 import segments
 from leaseup_dagster.sms.phone_numbers import mask
+from leaseup_dagster.tables import Cell
 
 COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "messages it costs")
 
@@ -22,7 +23,8 @@ COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "messages it co
 class Preview:
     late: LateInvoices
     rows: Sequence[tuple[str, str, int, str, str, int]]
-    skipped: Sequence[ReminderResult]
+    # Late as well, and no text: rows of `chase`.
+    skipped: Sequence[tuple[Cell, ...]]
 
 
 def look_ahead(connection: Connection, rules: ReminderSettings, as_of: date, shown: int) -> Preview:
@@ -31,7 +33,11 @@ def look_ahead(connection: Connection, rules: ReminderSettings, as_of: date, sho
     late = batches.find(connection, cadence, as_of)
     rows = overdue.reminders(connection, late.due[:shown], as_of, cadence.after_days)
     texts, skipped = plan(rows, cadence, as_of)
-    return Preview(late, [row for text in texts for row in _rows(text, rules)], skipped)
+    results = skipped + [result for text in texts for result in text.results(Kind.PLANNED)]
+    due = outcomes.words(Kind.PLANNED), ""
+    listed = chase.rows(late, results, cadence, unsaid=due)
+    told = [row for text in texts for row in _rows(text, rules)]
+    return Preview(late, told, chase.skipped(listed, due[0]))
 
 
 def _rows(text: Text, rules: ReminderSettings) -> list[tuple[str, str, int, str, str, int]]:

@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from leaseup_dagster.money import format_rands
+from leaseup_dagster.reminders import outcomes
 from leaseup_dagster.reminders.keys import Kind, ReminderResult
 
-TEXTED_COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "message", "note")
-SKIPPED_COLUMNS = ("reason", "texts", "what it means", "invoice and tenants")
 FAILED_COLUMNS = ("invoice", "tenants", "step", "number", "what", "why", "what happens next")
-_LISTED = 100
 _LINES = 50
 
 
@@ -19,46 +16,8 @@ def counts(results: Iterable[ReminderResult]) -> dict[str, int]:
     return {kind.value: found[kind] for kind in Kind if found[kind]}
 
 
-def texted(results: Iterable[ReminderResult]) -> list[ReminderResult]:
-    """What went out, or with texts switched off would have."""
-    return [r for r in results if r.kind in (Kind.TEXTED, Kind.PLANNED)]
-
-
 def failed(results: Iterable[ReminderResult]) -> list[ReminderResult]:
     return [r for r in results if r.kind.failed]
-
-
-def skipped(results: Iterable[ReminderResult]) -> list[ReminderResult]:
-    return [r for r in results if not r.kind.failed and r.kind not in (Kind.TEXTED, Kind.PLANNED)]
-
-
-def texted_rows(
-    results: Iterable[ReminderResult],
-) -> list[tuple[str, str, int, str, str, str, str]]:
-    return [
-        (
-            r.invoice_id,
-            ", ".join(r.tenant_ids),
-            r.step or 0,
-            r.number,
-            format_rands(r.amount_cents or 0),
-            r.message_id,
-            r.kind.meaning if r.kind is Kind.PLANNED else "",
-        )
-        for r in texted(results)
-    ]
-
-
-def skipped_rows(results: Iterable[ReminderResult]) -> list[tuple[str, int, str, str]]:
-    """A row for each reason, with the first of whom it holds for."""
-    listed = skipped(results)
-    rows = []
-    for kind in Kind:
-        of_kind = [r for r in listed if r.kind is kind]
-        if of_kind:
-            examples = ", ".join(_whom(r) for r in of_kind[:_LISTED])
-            rows.append((kind.value, len(of_kind), kind.meaning, examples))
-    return rows
 
 
 def failed_rows(
@@ -70,7 +29,7 @@ def failed_rows(
             ", ".join(r.tenant_ids),
             r.step or 0,
             r.number,
-            r.kind.value,
+            outcomes.words(r.kind),
             r.why,
             r.kind.meaning,
         )

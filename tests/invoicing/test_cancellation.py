@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, text
 
+from leaseup_dagster.invoicing.cancel_ops import CancelConfig
 from leaseup_dagster.invoicing.creation import InvoiceCreation
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.sandbox.builders import a_tenant, a_transaction, an_invoice
@@ -364,10 +365,6 @@ def test_ids_that_are_no_invoice_of_ours_are_named_for_what_they_are(
         ({"reason": "x" * 201}, "reason has 201 characters; at most 200"),
         ({"reason": "ask thabo@example.com"}, "must not hold an e-mail address"),
         ({"reason": "he said 082 123 4567"}, "must not hold an e-mail address, a phone number"),
-        (
-            {"lease_id": "LEASE", "due_date": "2026-12-01", "confirm": False},
-            "Launch again with confirm: true",
-        ),
         ({}, "Name either invoice_ids, or one month"),
         ({"invoice_ids": ["i"], "lease_id": "l"}, "Name either invoice_ids, or one month"),
         ({"due_date": "2026-12-01"}, "Name either invoice_ids, or one month"),
@@ -404,3 +401,76 @@ def test_the_run_shows_what_was_cancelled_and_no_reason_to_guess(
     assert (row.data["lease"], row.data["what"], row.data["why"]) == (
         billed.lease_id, "cancelled", REASON,
     )  # fmt: skip
+
+
+def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (event,) = [e for e in result.all_events if e.event_type_value == "STEP_OUTPUT"
+                and e.step_key == "cancel_chosen_invoices"]  # fmt: skip
+    return {name: value.value for name, value in event.event_specific_data.metadata.items()}
+
+
+def test_a_look_is_green_says_both_sides_and_changes_nothing(
+    cancel: Cancel, billed: LedgerKey, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    asked = len(paystack.requests)
+
+    result = cancel(**month(billed), confirm=False, reason="")
+
+    assert result.success, failure_of(result)
+    (row,) = [record.data for record in shown(result)["invoices"].records]
+    assert [row["invoice"]] == invoice_ids(connection)
+    assert (row["amount"], row["in LeaseUp"], row["at Paystack"]) == (
+        "R8 500.00", "PENDING", "R8 500.00, unpaid, can be paid",
+    )  # fmt: skip
+    assert row["what confirm: true does"].startswith("archived at Paystack, CANCELLED in LeaseUp")
+    said = shown(result)["report"]
+    assert said.startswith("This was only a look: nothing was changed")
+    assert "confirm: true would take back 1 invoice, R8 500.00." in said
+    assert stands(connection, paystack, billed) == UNTOUCHED
+    assert [seen.endpoint for seen in paystack.requests[asked:]] == [FETCH]
+
+
+def test_a_look_says_what_would_stay_and_why(
+    cancel: Cancel, billed: LedgerKey, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    paystack.pay(ledger_row(connection, billed).request_code)
+
+    result = cancel(invoice_ids=[*invoice_ids(connection), "nobody"], confirm=False)
+
+    assert result.success, failure_of(result)
+    paid, unknown = [record.data for record in shown(result)["invoices"].records]
+    assert "a payment wins" in paid["what confirm: true does"]
+    assert "There is no invoice 'nobody'" in unknown["what confirm: true does"]
+    assert "would take back 0 invoices, R0.00. 2 invoices cannot" in shown(result)["report"]
+    assert ledger_row(connection, billed).state == "invoiced"
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.drop_after_accepting()])
+def test_a_look_without_an_answer_says_so(
+    cancel: Cancel, billed: LedgerKey, connection: Connection, paystack: PaystackStandIn,
+    fault: Fault,
+) -> None:  # fmt: skip
+    paystack.faults.on(FETCH, fault, times=None)
+
+    result = cancel(**month(billed), confirm=False)
+
+    assert result.success, failure_of(result)
+    (row,) = [record.data for record in shown(result)["invoices"].records]
+    assert (row["at Paystack"], row["in LeaseUp"]) == ("no answer", "PENDING")
+    assert stands(connection, paystack, billed) == UNTOUCHED
+
+
+def test_a_look_leaves_what_an_earlier_run_began(
+    cancel: Cancel, billed: LedgerKey, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    connection.execute(text(f"UPDATE {LEDGER} SET state = 'cancelling', error = 'begun'"))
+
+    assert "1 begun by earlier runs" in shown(cancel(**month(billed), confirm=False))["report"]
+    assert ledger_row(connection, billed).state == "cancelling"
+
+
+def test_the_launchpad_offers_every_key_with_an_empty_reason() -> None:
+    keys = CancelConfig.to_fields_dict()
+
+    assert not [name for name, field in keys.items() if field.is_required]
+    assert keys["reason"].default_value == ""

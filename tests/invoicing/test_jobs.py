@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.jobs import invoicing_at_seven
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.invoicing.reasons import SkipReason
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -36,6 +37,11 @@ def report_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     (event,) = [e for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION"]
     metadata = event.step_materialization_data.materialization.metadata
     return {name: value.value for name, value in metadata.items()}
+
+
+def preview_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (output,) = [e for e in result.all_events if e.event_type_value == "STEP_OUTPUT"]
+    return {name: value.value for name, value in output.event_specific_data.metadata.items()}
 
 
 def states(connection: Connection) -> Counter[str]:
@@ -92,12 +98,49 @@ def test_the_report_says_what_was_billed_and_skipped(
 
     report = report_of(run(*CHECK))
 
-    assert (report["created"], report["skipped"], report["failed"]) == (1, 2, 0)
-    assert (report["total"], report["total rands"]) == ("R8 500.00", 8500.0)
+    numbers = {name: value for name, value in report.items() if isinstance(value, int | float)}
+    assert list(numbers.items()) == [
+        ("billed invoices", 1), ("billed rands", 8500.0),
+        ("failed invoices", 0), ("skipped leases", 2),
+    ]  # fmt: skip
+    assert sorted(numbers) == list(numbers)  # the order in which Dagster plots them
+    assert report["report"].startswith(
+        "Invoicing as of 2026-11-24: 1 invoice for R8 500.00; 0 not created; 2 leases skipped:"
+        " 1 billed already, 1 with a rent that is not in rand"
+    )
     assert [row.data["lease"] for row in report["billed"].records] == [billed.lease_id]
     skipped = {row.data["reason"]: row.data for row in report["skipped by reason"].records}
     assert skipped["already_invoiced"]["leases"] == 1
     assert skipped["currency_not_rand"]["leases to look at"] == odd.lease_id
+
+
+def test_the_report_has_the_landlords_and_what_each_was_billed(
+    run: Run, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
+) -> None:
+    landlord = a_landlord(connection)
+    other, refused = due_lease(), due_lease()
+    for _ in range(2):
+        tenant = a_tenant(connection, landlord)
+        a_lease(connection, start=date(2026, 1, 1), landlord=landlord, tenants=[tenant])
+    fault = Fault.refuse(400, "Split code is invalid", "invalid_params")
+    paystack.faults.on_create(fault, matching=f'"lease_id":"{refused.lease_id}"', times=None)
+
+    report = report_of(run(*CHECK))
+
+    billed = {row.data["lease"]: row.data["landlord"] for row in report["billed"].records}
+    (failed,) = [row.data for row in report["not created"].records]
+    everything, first, *_ = [tuple(row.data.values()) for row in report["by landlord"].records]
+    assert everything == ("all landlords", 3, "R25 500.00", 1)
+    assert first == (landlord, 2, "R17 000.00", 0)
+    assert sorted(billed.values()).count(landlord) == 2
+    assert {row.data["landlord"]: row.data["not created"] for row in report["by landlord"].records}[
+        failed["landlord"]
+    ] == 1
+    assert billed[other.lease_id] not in (landlord, "")
+
+
+def test_every_reason_has_words_for_a_headline() -> None:
+    assert all(reason.words and "_" not in reason.words for reason in SkipReason)
 
 
 def test_one_bad_lease_in_every_batch_stops_no_other(
@@ -142,7 +185,10 @@ def test_a_lost_answer_is_found_within_the_same_run(
 
     assert result.success
     assert len(paystack.payment_requests) == 10
-    assert (report_of(result)["created"], report_of(result)["adopted"]) == (7, 3)
+    assert (report_of(result)["billed invoices"], report_of(result)["found at Paystack"]) == (
+        10,
+        "3",
+    )
 
 
 def test_when_paystack_is_down_the_report_still_runs_and_lists_everything(
@@ -156,7 +202,7 @@ def test_when_paystack_is_down_the_report_still_runs_and_lists_everything(
     assert not result.success
     assert states(connection) == {"planned": 12}
     assert all(f"lease_id={key.lease_id} " in failure_of(result) for key in keys)
-    assert report_of(result)["failed"] == 12
+    assert report_of(result)["failed invoices"] == 12
 
 
 def test_a_wrong_key_stops_the_run_and_names_the_setting(
@@ -252,10 +298,35 @@ def test_a_preview_calls_nobody_and_writes_nothing(
 
     result = run("preview_upcoming_invoices", {"preview_invoices": AS_OF})
 
-    (output,) = [e for e in result.all_events if e.event_type_value == "STEP_OUTPUT"]
-    shown = output.event_specific_data.metadata["would bill"].value.records
-    assert [row.data["lease"] for row in shown] == [key.lease_id]
+    shown = preview_of(result)
+    assert [row.data["lease"] for row in shown["would bill"].records] == [key.lease_id]
     assert (paystack.requests, states(connection)) == ([], {})
+
+
+def test_a_preview_is_the_report_of_a_run_and_its_lists_are_whole(
+    run: Run, connection: Connection, due_lease: Lease, instance: dg.DagsterInstance
+) -> None:
+    keys = [due_lease() for _ in range(25)]
+    odd = due_lease(rentDueCurrency="USD")
+
+    result = run("preview_upcoming_invoices", {"preview_invoices": AS_OF})
+
+    shown = preview_of(result)
+    assert shown["report"].startswith(
+        "Would bill 25 invoices for R212 500.00 as of 2026-11-24;"
+        " 1 lease skipped: 1 with a rent that is not in rand."
+    )
+    for section in ("would bill", "by landlord", "would skip", "skipped by reason"):
+        assert f"**{section}**" in shown["report"]
+    everything, *landlords = [tuple(row.data.values()) for row in shown["by landlord"].records]
+    assert everything == ("all landlords", 25, "R212 500.00")
+    assert len(landlords) == 25
+    (skipped,) = [row.data for row in shown["would skip"].records]
+    assert (skipped["lease"], skipped["reason"]) == (odd.lease_id, "currency_not_rand")
+    assert skipped["landlord"]
+    said = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    assert all(len(message.splitlines()) <= 10 for message in said if "Would" in message)
+    assert all(any(f"Would bill {key.lease_id}" in message for message in said) for key in keys)
 
 
 def test_a_preview_needs_no_key(run: Run, settings: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,10 @@ def test_a_standby_takes_over_in_the_middle_of_a_step(
     result = run(*CHECK)
 
     assert result.success
-    assert (report_of(result)["created"], report_of(result)["adopted"]) == (1, 2)
+    assert (report_of(result)["billed invoices"], report_of(result)["found at Paystack"]) == (
+        3,
+        "2",
+    )
     assert_all_are_billed_once(connection, paystack, leases=3)
 
 

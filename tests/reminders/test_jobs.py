@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
 from leaseup_dagster.reminders.jobs import reminders_at_nine
+from leaseup_dagster.sandbox.builders import a_tenant, insert
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import SEND, error
 from tests.reminders.conftest import Late, day, ledger_rows, status
@@ -69,12 +70,19 @@ def test_late_tenants_are_texted_and_everything_is_reported(
     assert result.success
     assert [m.to for m in twilio.messages] == [made.number]
     assert status(connection, made.invoice_id) == "OVERDUE"
-    numbers = {n: v for n, v in report_of(result).items() if isinstance(v, int)}
-    assert numbers == {
-        "texted": 1, "planned": 0, "paid meanwhile": 1, "skipped": 2, "failed": 0, "late": 3,
-        "waiting for the next step": 0, "had the last text": 0, "left for the next run": 0,
-        "marked overdue": 2, "earlier texts found sent": 0, "earlier texts still unknown": 0,
-    }  # fmt: skip
+    report = report_of(result)
+    numbers = {n: v for n, v in report.items() if isinstance(v, int | float)}
+    assert list(numbers.items()) == [
+        ("late invoices", 3), ("late rands", 25500.0), ("tenants not texted", 1),
+        ("tenants texted", 1),
+    ]  # fmt: skip
+    assert sorted(numbers) == list(numbers)  # the order in which Dagster plots them
+    assert report["marked overdue"] == "2"
+    assert report["report"].startswith(
+        "Reminders as of 2026-11-05: 3 invoices are late, R25 500.00: 1 texted about, 1 paid"
+        " meanwhile, 1 without a mobile number. 1 text to 1 tenant; 1 tenant not texted:"
+        " 1 no mobile number."
+    )
     said = logged(instance, result)
     for phrase in (
         "Starting late payment reminders check as_of=2026-11-05",
@@ -83,6 +91,74 @@ def test_late_tenants_are_texted_and_everything_is_reported(
         f"Paid meanwhile, not texted invoice_id={paid.invoice_id}",
     ):
         assert phrase in said
+
+
+def test_the_report_is_a_table_to_chase_from(
+    texting, send, late, another, paystack, twilio, connection
+) -> None:
+    texted, refused, paid, landline = late(), late(), late(), late(phone="011 555 1234")
+    older = another(texted, day(-31))
+    twilio.refuse(refused.number, 21211)
+    paystack.pay(paid.request_code)
+
+    report = report_of(send())
+
+    *rows, total = [record.data for record in report["late tenants"].records]
+    assert rows[0]["invoice"] == older
+    by_invoice = {row["invoice"]: row for row in rows}
+    sql = 'SELECT "leaseId", "landlordId" FROM invoice WHERE id = :id'
+    for made in (texted, refused, paid, landline):
+        row = by_invoice[made.invoice_id]
+        lease, landlord = connection.execute(text(sql), {"id": made.invoice_id}).one()
+        assert (row["due date"], row["days late"], row["lease"], row["landlord"]) == (
+            "2026-11-01", 4, lease, landlord,
+        )  # fmt: skip
+        assert row["tenant"] == made.tenant_id
+    ids = [older, *(one.invoice_id for one in (texted, refused, paid, landline))]
+    found = [(by_invoice[one]["amount owed"], by_invoice[one]["outcome"]) for one in ids]
+    assert found == [
+        ("R8 500.00", "texted"), ("R8 500.00", "texted"), ("R8 500.00", "number refused"),
+        ("R0.00", "paid meanwhile"), ("R8 500.00", "no mobile number"),
+    ]  # fmt: skip
+    assert (total["due date"], total["amount owed"]) == ("total, each invoice once", "R34 000.00")
+    assert "Correct the tenant's phone number" in by_invoice[landline.invoice_id]["why"]
+    assert "invoice_id=" not in report["report"]
+
+
+def test_who_waits_and_who_had_the_last_reminder_is_in_the_table(texting, send, late) -> None:
+    texting.setenv("REMINDER_MAX", "2")
+    made = late()
+
+    send()
+    waiting, send_again = report_of(send(5)), send(11)
+    finished = report_of(send(18))
+
+    assert send_again.success
+    told = [report["late tenants"].records[0].data for report in (waiting, finished)]
+    assert [(row["tenant"], row["outcome"]) for row in told] == [
+        (made.tenant_id, "waiting"), (made.tenant_id, "had the last reminder"),
+    ]  # fmt: skip
+    assert "1 invoice is late, R8 500.00: 1 waiting for their next reminder." in waiting["report"]
+    assert "a person should ask" in told[1]["why"]
+
+
+def test_two_who_share_a_lease_are_two_rows_and_one_invoice(
+    texting, send, late, connection
+) -> None:
+    made = late()
+    sql = 'SELECT "leaseId", "landlordId" FROM invoice WHERE id = :id'
+    lease, landlord = connection.execute(text(sql), {"id": made.invoice_id}).one()
+    other = a_tenant(connection, landlord, phone="0821234567")
+    insert(connection, "tenant_lease", tenantId=other, leaseId=lease)
+
+    report = report_of(send())
+
+    *rows, total = [record.data for record in report["late tenants"].records]
+    assert {row["tenant"] for row in rows} == {made.tenant_id, other}
+    assert total["amount owed"] == "R8 500.00"
+    assert (
+        "1 invoice is late, R8 500.00: 1 texted about. 2 texts to 2 tenants." in (report["report"])
+    )
 
 
 def test_nobodys_data_is_kept_with_a_run(texting, send, late, twilio, connection, instance) -> None:
@@ -107,7 +183,7 @@ def test_a_second_run_texts_nobody(texting, send, late, twilio) -> None:
     assert first.success
     assert second.success
     assert len(twilio.messages) == 3
-    assert report_of(second)["waiting for the next step"] == 3
+    assert report_of(second)["waiting for the next step"] == "3"
 
 
 def test_only_what_was_not_sent_is_tried_again_in_the_run(
@@ -122,7 +198,7 @@ def test_only_what_was_not_sent_is_tried_again_in_the_run(
     assert result.success
     assert sorted(m.to for m in twilio.messages) == sorted(one.number for one in made)
     assert len(twilio.requests_to(SEND)) == 7
-    assert report_of(result)["texted"] == 5
+    assert report_of(result)["tenants texted"] == 5
 
 
 def test_a_number_that_is_refused_does_not_fail_the_run(texting, send, late, twilio) -> None:
@@ -131,7 +207,7 @@ def test_a_number_that_is_refused_does_not_fail_the_run(texting, send, late, twi
     result = send()
 
     assert result.success
-    assert report_of(result)["failed"] == 1
+    assert report_of(result)["tenants not texted"] == 1
 
 
 def test_an_account_problem_fails_the_run_and_names_the_setting(
@@ -147,7 +223,7 @@ def test_an_account_problem_fails_the_run_and_names_the_setting(
     assert "Twilio error 401 (20003): check SMS_API_KEY, SMS_API_SECRET" in failure_of(result)
     assert len(twilio.requests_to(SEND)) <= 3
     texting.setenv("SMS_API_SECRET", twilio.keys[next(iter(twilio.keys))])
-    assert report_of(send(5))["texted"] == 25
+    assert report_of(send(5))["tenants texted"] == 25
 
 
 def test_an_outage_stops_the_whole_run(texting, send, late, twilio) -> None:
@@ -202,7 +278,7 @@ def test_switched_off_the_run_plans_marks_and_asks_and_texts_nobody(
     result = send()
 
     assert result.success
-    assert report_of(result)["planned"] == 1
+    assert report_of(result)["planned"] == "1"
     assert "planned, not sent (SMS_ENABLED is false)" in logged(instance, result)
     assert status(connection, made.invoice_id) == "OVERDUE"
     assert status(connection, paid.invoice_id) == "PAID"
@@ -234,7 +310,9 @@ def test_the_preview_shows_everything_writes_nothing_and_calls_nobody(
     (row,) = [record.data for record in shown["would text"].records]
     assert row["invoice"] == made.invoice_id
     assert row["number"] == f"+27*****{made.number[-4:]}"
-    assert [record.data["reason"] for record in shown["would skip"].records] == ["no mobile number"]
+    assert [record.data["outcome"] for record in shown["would skip"].records] == [
+        "no mobile number"
+    ]
     assert status(connection, made.invoice_id) == "PENDING"
     assert paystack.requests == twilio.requests == ledger_rows(connection) == []
 
