@@ -31,9 +31,9 @@ def keys(count: int) -> list[LedgerKey]:
         (0, []),
         (1, [1]),
         (23, [10, 10, 3]),
-        (100, [10] * 10),
-        (101, [20] * 5 + [1]),
-        (20_000, [2_000] * 10),
+        (40, [10] * 4),
+        (41, [20, 20, 1]),
+        (20_000, [5_000] * 4),
     ],
 )
 def test_steps_stay_few_and_batches_grow(count: int, sizes: list[int]) -> None:
