@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 CONTINUES = "leaseup/continues"
 """The tag that names the run from which this one has taken over the day's work."""
 
+TELL_SECONDS = 20.0
+"""How often a run says how far it is: each time costs Dagster's storage an event."""
+
 _WAKE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
@@ -39,8 +42,11 @@ def in_flight(
     width: int,
     stop: threading.Event,
     seconds: float = float("inf"),
+    tell: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """`act(item)` for all, `width` at once, results in the order of the items.
+
+    Each `TELL_SECONDS` while it lasts, `tell` is told how many are done.
 
     After `seconds`, or when the process is told to stop, `stop` is set: `act` must look at it
     before each request and come home. Told to stop, the interrupt is raised on the way out.
@@ -51,11 +57,15 @@ def in_flight(
     with _told_to_stop(stop), ThreadPoolExecutor(width) as pool:
         futures = [pool.submit(act, item) for item in items]
         left = set(futures)
+        tell_at = time.monotonic() + TELL_SECONDS
         # Waking up often: a main thread that waits for good can sleep through a signal.
         while left:
             if time.monotonic() >= out_of_time_at:
                 stop.set()
             left = wait(left, timeout=_WAKE_SECONDS).not_done
+            if tell and time.monotonic() >= tell_at:
+                tell_at += TELL_SECONDS
+                tell(len(futures) - len(left))
     return [future.result() for future in futures]
 
 

@@ -31,6 +31,26 @@ def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
         a_lease(connection, start=date(2026, 1, 1), landlord=landlord, unit=home, tenants=[tenant])
 
 
+def test_work_that_lasts_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaseup_dagster.stopping.TELL_SECONDS", 0)
+    told: list[int] = []
+    gate, stop = threading.Event(), threading.Event()
+
+    def act(item: int) -> int:
+        if item:  # the last ones wait until it was said that the first is done
+            assert gate.wait(10)
+        return item
+
+    def tell(done: int) -> None:
+        told.append(done)
+        if done:
+            gate.set()
+
+    assert in_flight(act, range(3), width=3, stop=stop, tell=tell) == [0, 1, 2]
+    assert 1 in told
+    assert told == sorted(told)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_told_to_stop_sends_nothing_more_and_records_what_is_in_flight(
     start: Callable[..., Child],

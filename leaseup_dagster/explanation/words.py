@@ -126,7 +126,7 @@ def _would(verdict: Verdict) -> str:
     if verdict.reason is None:
         return f"to be billed, {_rands(verdict.amount_cents)}"
     if verdict.reason in (SkipReason.ALREADY_INVOICED, SkipReason.BILLED_ANOTHER_AMOUNT):
-        return f"nothing to bill, {verdict.reason}"
+        return f"nothing to bill, {SkipReason(verdict.reason).words}"
     return f"not billed, {verdict.reason}"
 
 

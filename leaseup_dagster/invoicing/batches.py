@@ -5,7 +5,7 @@ whoever did it and in whichever attempt.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from leaseup_dagster.batching import slices
@@ -28,9 +28,14 @@ def cut(
 
 
 def bill(
-    batch: InvoiceBatch, creation: InvoiceCreation, tasks: TaskSettings, seconds: float
+    batch: InvoiceBatch,
+    creation: InvoiceCreation,
+    tasks: TaskSettings,
+    seconds: float,
+    tell: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
-    """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds.
+    """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds; `tell`
+    is told now and then how many months are done.
 
     Twice as many hands: while requests are out, others mark and record.
     """
@@ -48,7 +53,7 @@ def bill(
         unanswered = standing.unanswered(connection, batch.keys, creation.settle_seconds)
     looked = _look_up(unanswered, creation, tasks, seconds)
     left = give_up_at - time.monotonic()
-    return _together(looked, _bill(batch.keys, batch.as_of, creation, tasks, left))
+    return _together(looked, _bill(batch.keys, batch.as_of, creation, tasks, left, tell))
 
 
 def _look_up(
@@ -72,6 +77,7 @@ def _bill(
     creation: InvoiceCreation,
     tasks: TaskSettings,
     seconds: float,
+    tell: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """What is planned of them, by the rules as they are now."""
     with creation.engine.begin() as connection:
@@ -93,6 +99,8 @@ def _bill(
         width=2 * tasks.batch_size,
         stop=creation.paystack.stop,
         seconds=seconds,
+        # What is not planned any more was done before.
+        tell=tell and (lambda done: tell(len(keys) - len(planned) + done)),
     )
     creation.paystack.give_up_turns_to_create()
     known = {outcome.key for outcome in outcomes if outcome}

@@ -83,7 +83,13 @@ def create_planned_invoices(
 ) -> BatchReport:
     batch = _compared_in_this_attempt(context, batch, creation, tasks)
     began = time.monotonic()
-    outcomes = batches.bill(batch, creation, tasks, seconds_left(context, tasks.taking_seconds))
+    outcomes = batches.bill(
+        batch,
+        creation,
+        tasks,
+        seconds_left(context, tasks.taking_seconds),
+        lambda done: context.log.info(batch.place.progress(done, time.monotonic() - began)),
+    )
     _tell_progress(context, batch, outcomes, time.monotonic() - began)
     with engine.connect() as connection:
         results = standing.results(connection, batch.keys)

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import accumulate, groupby
@@ -109,10 +109,17 @@ def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
 
 
 def remind(
-    batch: ReminderBatch, delivery: ReminderDelivery, *, run_id: str, width: int, seconds: float
+    batch: ReminderBatch,
+    delivery: ReminderDelivery,
+    *,
+    run_id: str,
+    width: int,
+    seconds: float,
+    tell: Callable[[str], None] | None = None,
 ) -> list[ReminderResult]:
     """Text about what is still due of the batch: `width` questions to Paystack at once, then
-    `IN_A_ROW` texts at once, one a person. After so many seconds nothing new begins."""
+    `IN_A_ROW` texts at once, one a person. After so many seconds nothing new begins; `tell` is told
+    now and then how far it is."""
     out_of_time_at, cadence = time.monotonic() + seconds, cadence_of(delivery.rules)
     with delivery.engine.connect() as connection:
         rows = overdue.reminders(connection, batch.invoice_ids, batch.as_of, cadence.after_days)
@@ -129,6 +136,7 @@ def remind(
         width=width,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
+        tell=_in_words(tell, batch, "Paystack asked about {} of {} invoices", len(parts)),
     )
     unpaid, settled = _unpaid(texts, standings, delivery)
     sent = in_flight(
@@ -138,9 +146,17 @@ def remind(
         width=2 * IN_A_ROW,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
+        tell=_in_words(tell, batch, "{} of {} texts sent", len(unpaid)),
     )
     results = [result for of_text in sent for result in of_text]
     return skipped + settled + _taken_back(results, fuse, delivery, run_id)
+
+
+def _in_words(
+    tell: Callable[[str], None] | None, batch: ReminderBatch, said: str, of: int
+) -> Callable[[int], None] | None:
+    where = f"Batch {batch.place.number} of {batch.place.of}: "
+    return tell and (lambda done: tell(where + said.format(done, of)))
 
 
 _TOLD = (Kind.TEXTED, Kind.IN_THE_SAME_TEXT)

@@ -151,6 +151,7 @@ def send_reminders(
         run_id=context.run_id,
         width=tasks.batch_size,
         seconds=seconds_left(context, tasks.taking_seconds),
+        tell=context.log.info,
     )
     _tell(context, results, batch.place.progress(len(batch.invoice_ids), time.monotonic() - began))
     again = [result for result in results if result.kind.worth_another_try]

@@ -78,7 +78,12 @@ class Demo:
             for row in rows
         )
         total = format_rands(sum(row.amount_cents for row in rows))
+        by_reason = Counter(case.skipped for case in LEASES if case.is_automatic and case.skipped)
+        by_hand = sum(not case.is_automatic for case in LEASES)
         print(f"   Billed {len(rows)} months for {total}.")
+        print(f"   The other {by_reason.total() + by_hand} of {len(LEASES)} leases:")
+        counted = [(str(n), SkipReason(code).words) for code, n in by_reason.most_common()]
+        _print_table([*counted, (str(by_hand), "without automatic invoicing")])
         self.before = evidence.footprint(self.world)
 
     def check_again(self) -> None:
