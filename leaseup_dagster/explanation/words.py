@@ -127,7 +127,7 @@ def _would(verdict: Verdict) -> str:
         return f"to be billed, {_rands(verdict.amount_cents)}"
     if verdict.reason in (SkipReason.ALREADY_INVOICED, SkipReason.BILLED_ANOTHER_AMOUNT):
         return f"nothing to bill, {SkipReason(verdict.reason).words}"
-    return f"not billed, {verdict.reason}"
+    return f"not billed, {SkipReason(verdict.reason).words}"
 
 
 def _lease_rows(facts: Facts) -> list[tuple[str, str]]:
