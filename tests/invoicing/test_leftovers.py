@@ -18,6 +18,7 @@ from leaseup_dagster.stopping import stopping_with_its_run
 from tests.conftest import Run
 
 CHECK = "check_upcoming_invoices"
+CREATE = "POST /paymentrequest"
 
 
 @pytest.fixture
@@ -279,3 +280,22 @@ def test_whichever_of_two_runs_a_person_stops_the_day_is_over(
 
     assert isinstance(skipped, dg.SkipReason)
     assert f"{runs[which].run_id} was stopped by a person" in (skipped.skip_message or "")
+
+
+def test_a_run_beside_another_begins_where_that_one_does_not(
+    begun: Begun, due_lease: Callable[[], LedgerKey], own: dg.DagsterInstance,
+    settings: pytest.MonkeyPatch, paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    from leaseup_dagster.definitions import defs
+
+    settings.setenv("TASK_BATCH_SIZE", "1")  # a step a month, one after the other
+    keys = sorted(due_lease() for _ in range(4))
+    begun()
+
+    last = "ffffffff-ffff-4fff-bfff-ffffffffffff"
+    day = {"ops": {"plan_invoices": {"config": {"as_of": "2026-11-24"}}}}
+    job = defs.resolve_job_def(CHECK)
+    assert job.execute_in_process(run_config=day, instance=own, run_id=last).success
+
+    asked = [seen.body["metadata"]["lease_id"] for seen in paystack.requests_to(CREATE)]
+    assert asked == [key.lease_id for key in (*keys[2:], *keys[:2])]
