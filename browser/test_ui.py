@@ -148,10 +148,10 @@ def test_the_arrears_have_a_picture(ui: Ui, world: World) -> None:
 
 
 def test_a_landlords_e_mail_is_caught(ui: Ui, world: World) -> None:
-    """The second morning tells of the first noon's payments."""
+    """A morning tells of the payments of the noon before."""
     page = ui.page
     page.goto(f"{world.mail_page.url}/mail")
-    page.get_by_role("link").first.click()
+    page.get_by_role("link", name="payment").first.click()
     expect(page.get_by_text("Payments received")).to_be_visible()
     ui.shot("mail")
     page.set_viewport_size({"width": 390, "height": 700})
