@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/python -m leaseup_dagster.sandbox.demo
 
-# The same world kept up, with Dagster's UI; Ctrl-C stops it. HISTORY=0 starts without runs.
+# The same world kept up, with Dagster's UI; Ctrl-C stops it. HISTORY: days of runs; 0: none.
 dev: install
 	$(BIN)/python -m leaseup_dagster.sandbox.dev --port $(PORT) --history $(HISTORY)
 

@@ -61,7 +61,7 @@ def served() -> Iterator[tuple[World, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with serving(port, weeks=2) as (world, _, address):
+    with serving(port, days=3) as (world, _, address):
         yield world, address
 
 

@@ -53,6 +53,13 @@ def test_a_person_launches_a_day_and_reads_its_report(ui: Ui) -> None:
     ui.shot("report")
 
 
+def test_the_timeline_shows_the_last_hours(ui: Ui) -> None:
+    page = ui.open("/timeline")
+    page.get_by_text("24hr").click()
+    expect(page.get_by_role("link", name=CHECK)).to_be_visible()
+    ui.shot("timeline")
+
+
 def test_the_mornings_are_plotted_and_the_checks_are_there(ui: Ui) -> None:
     """Of the portfolio one invoice was deleted and one rent raised: the checks say so."""
     page = ui.open("/assets/invoices?view=overview")
@@ -141,16 +148,10 @@ def test_the_arrears_have_a_picture(ui: Ui, world: World) -> None:
 
 
 def test_a_landlords_e_mail_is_caught(ui: Ui, world: World) -> None:
-    day = {"begin_telling": {"as_of": resolve_as_of("").isoformat()}}
-    assert world.execute("tell_landlords", day)  # the first time: no history
-    open_ones = [r for r in world.paystack.payment_requests if not r.paid and not r.archived]
-    world.paystack.pay(open_ones[0].request_code)
-
-    assert world.execute("tell_landlords", day)
-
+    """A morning tells of the payments of the noon before."""
     page = ui.page
     page.goto(f"{world.mail_page.url}/mail")
-    page.get_by_role("link").first.click()
+    page.get_by_role("link", name="payment").first.click()
     expect(page.get_by_text("Payments received")).to_be_visible()
     ui.shot("mail")
     page.set_viewport_size({"width": 390, "height": 700})

@@ -1,6 +1,6 @@
 """`make dev`: the demo's world kept up, with Dagster's UI and daemon, until Ctrl-C.
 
-Some weeks of runs come first, so that the pages of the UI have something to show.
+Some days of runs come first, so that the pages of the UI have something to show.
 """
 
 import argparse
@@ -11,14 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import text
-
 from leaseup_dagster.as_of import resolve_as_of
-from leaseup_dagster.sandbox.scene import lay_out
+from leaseup_dagster.sandbox.past import lay_out_past
 from leaseup_dagster.sandbox.world import World, a_world
 
 Dagster: TypeAlias = "subprocess.Popen[bytes]"
@@ -43,52 +40,30 @@ In another shell, where the .env is this world's:
 Ctrl-C stops everything and deletes it.
 """
 
-_DUE = text(
-    """
-    SELECT invoice."paystackId" FROM invoice
-    JOIN leaseup_dagster.invoice_ledger AS ledger ON ledger.invoice_id = invoice.id
-    WHERE invoice."dueDate" < :day AND status IN ('PENDING', 'OVERDUE')
-    """
-)
 
-
-def run(port: int, weeks: int) -> None:
+def run(port: int, days: int) -> None:
     """Until told to stop, by KeyboardInterrupt. Raises RuntimeError when Dagster ends itself."""
-    with serving(port, weeks) as (world, dagster, ui):
+    with serving(port, days) as (world, dagster, ui):
         print(_instructions(world, ui), flush=True)
         world.children.wait(dagster)
         raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
 
 
 @contextmanager
-def serving(port: int, weeks: int) -> Iterator[tuple[World, Dagster, str]]:
+def serving(port: int, days: int) -> Iterator[tuple[World, Dagster, str]]:
     """The demo's world with Dagster's UI at the address given last, once it answers.
 
     Raises RuntimeError when Dagster does not start.
     """
     ui = f"http://127.0.0.1:{port}"
     with a_world(ALERT_UI_URL=ui, ALERT_SMS_NUMBERS=_OPERATOR) as world:
-        today = resolve_as_of("")
-        lay_out(world, today)
-        for week in range(weeks, 0, -1):
-            _a_day(world, today - timedelta(weeks=week))
+        lay_out_past(world, resolve_as_of(""), days)
         print("Starting Dagster …", flush=True)
         where = ("-w", str(world.workspace), "-h", "127.0.0.1", "-p", str(port))
         dagster = world.dagster("dev", *where)
         if world.children.wait(dagster, until=lambda: _answers(ui)) is not None:
             raise RuntimeError(f"Dagster ended:\n\n{world.log_tail()}")
         yield world, dagster, ui
-
-
-def _a_day(world: World, day: date) -> None:
-    """The day's bills; by then the tenants have paid what was due before."""
-    print(f"Billing as on {day} …", flush=True)
-    with world.engine.connect() as connection:
-        due = connection.execute(_DUE, {"day": day}).scalars().all()
-    for code in due:
-        world.paystack.pay(code)  # and LeaseUp's webhook hears of it
-    if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day.isoformat()}}):
-        raise RuntimeError(f"A run failed:\n\n{world.log_tail()}")
 
 
 def _answers(ui: str) -> bool:
@@ -126,7 +101,7 @@ def _is_free(port: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=3000)
-    parser.add_argument("--history", type=int, default=3, help="weeks of runs to begin with")
+    parser.add_argument("--history", type=int, default=3, help="days of runs to begin with")
     given = parser.parse_args()
     if not _is_free(given.port):
         print(f"Port {given.port} is in use. Choose another: make dev PORT=3001", file=sys.stderr)

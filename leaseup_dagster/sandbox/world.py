@@ -52,6 +52,8 @@ load_from:
 # Everything else of the caller's shell stays outside: a live key must not get in.
 _LET_IN = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "TERM", "LD_LIBRARY_PATH")
 
+_NO_TAGS: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True)
 class World:
@@ -65,6 +67,7 @@ class World:
     mail_page: MailPage
     engine: Engine
     children: Children
+    dagster_url: str
 
     @property
     def log(self) -> Path:
@@ -75,6 +78,10 @@ class World:
     def working_directory(self) -> Path:
         """Where commands run. Its `.env` is the world's, so they work in any shell from there."""
         return self.folder / "work"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.folder / "dagster_home"
 
     @property
     def workspace(self) -> Path:
@@ -89,7 +96,7 @@ class World:
         """The last of what Dagster printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def execute(self, job: str, ops: Mapping[str, Any]) -> bool:
+    def execute(self, job: str, ops: Mapping[str, Any], tags: Mapping[str, str] = _NO_TAGS) -> bool:
         """Run a job as an operator does on the command line, `ops` being op → config.
 
         Whether it succeeded. Raises KeyboardInterrupt when we are told to stop meanwhile.
@@ -98,8 +105,9 @@ class World:
         config.write_text(json.dumps({"ops": {op: {"config": c} for op, c in ops.items()}}))
         module = ("-m", "leaseup_dagster.definitions")
         # With it the job's own page in the UI counts the run, too.
-        seen = ("--tags", json.dumps({".dagster/repository": "__repository__@leaseup_dagster"}))
-        run = self.dagster("job", "execute", *module, "-j", job, "-c", str(config), *seen)
+        seen = {".dagster/repository": "__repository__@leaseup_dagster", **tags}
+        given = ("-j", job, "-c", str(config), "--tags", json.dumps(seen))
+        run = self.dagster("job", "execute", *module, *given)
         return self.children.wait(run) == 0
 
 
@@ -137,7 +145,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}
         children = Children(told, folder / "work", shell | ours)
         stack.callback(children.end_all)
-        yield World(folder, paystack, twilio, app, mail, mail_page, engine, children)
+        yield World(folder, paystack, twilio, app, mail, mail_page, engine, children, dagster_url)
 
 
 @contextmanager
