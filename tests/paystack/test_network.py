@@ -32,6 +32,6 @@ def test_the_variable_is_named_by_the_run_and_by_check(
     for said in (checked, failure_of(result)):
         assert f"{name}: {why}" in said
         assert "canarysecret" not in said
-    assert checked.endswith("1 of 10 wrong\n")
+    assert "\n1 of 10 wrong: " in checked
     states = text("SELECT DISTINCT state FROM leaseup_dagster.invoice_ledger")
     assert connection.execute(states).scalars().all() == ["planned"]

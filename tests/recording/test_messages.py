@@ -35,7 +35,7 @@ def test_a_line_that_fails_in_a_way_nobody_thought_of_stops_no_other(
 
     code, said = command("check")
 
-    assert (code, said.splitlines()[-1]) == (1, "1 of 9 wrong")
+    assert (code, said.splitlines()[-1]) == (1, "1 of 9 wrong: DAGSTER_POSTGRES_URL")
     assert "Traceback" not in said
     assert "canarysecret" not in said
 

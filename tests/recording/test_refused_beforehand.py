@@ -178,7 +178,7 @@ def test_nothing_leaves_and_it_is_said(
 
     assert code == 1
     assert trouble.said in " ".join(checked.split()), checked
-    assert checked.endswith("1 of 9 wrong\n")
+    assert checked.endswith("1 of 9 wrong: DATABASE_URL\n")
     for job, result in results.items():
         said = "\n".join(failure_of(result))
         assert not result.success, job
