@@ -33,10 +33,10 @@ SELECT EXISTS (SELECT FROM watched.change)
     OR (SELECT string_agg(version_num, ' ') FROM leaseup_dagster.alembic_version)
        IS DISTINCT FROM :revision
 """
-_TABLES = """
-SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables
-WHERE schemaname IN ('public', 'leaseup_dagster') AND relname <> 'alembic_version'
-"""
+_TABLES = text(
+    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+    " WHERE schemaname IN ('public', 'leaseup_dagster') AND tablename <> 'alembic_version'"
+)
 _SEQUENCES = """
 SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence
 """
@@ -45,6 +45,13 @@ SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence
 def watch(connection: Connection) -> None:
     """Done once, to the template."""
     connection.exec_driver_sql(_WATCH)
+
+
+def emptying(connection: Connection) -> str:
+    """The statements that empty LeaseUp's tables and ours: no trigger fires, no order of foreign
+    keys matters, and an empty table is emptied in no time."""
+    deletions = ";".join(f"DELETE FROM {table}" for table in connection.execute(_TABLES).scalars())
+    return f"SET session_replication_role = replica; {deletions}; RESET ALL"
 
 
 class Databases:
@@ -80,11 +87,7 @@ class Databases:
                 changed = connection.execute(text(_CHANGED), {"revision": self._revision})
                 if changed.scalar_one():
                     return False
-                tables = connection.execute(text(_TABLES)).scalars().all()
-                # No trigger fires, and no order of foreign keys matters.
-                connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-                deletions = "; ".join(f"DELETE FROM {table}" for table in tables)
-                connection.exec_driver_sql(deletions)
+                connection.exec_driver_sql(emptying(connection))
                 connection.execute(text(_SEQUENCES))
         finally:
             engine.dispose()

@@ -104,15 +104,21 @@ def _noted(reason: str, key: LedgerKey, note: str) -> str:
 
 def landlord_rows(report: InvoicingReport) -> list[tuple[str, int, str, int]]:
     """What went out for each landlord, the most first, after the sum of all."""
-    invoices, cents = Counter[str](), Counter[str]()
     failed = Counter(result.landlord_id for result in report.failed)
-    for result in report.billed:
-        invoices[result.landlord_id] += 1
-        cents[result.landlord_id] += result.amount_cents
+    invoices, cents = _sums((one.landlord_id, one.amount_cents) for one in report.billed)
     everyone = sorted({*invoices, *failed}, key=lambda who: (-cents[who], who))
     rows = [(who, invoices[who], format_rands(cents[who]), failed[who]) for who in everyone]
     everything = (_ALL, invoices.total(), format_rands(cents.total()), failed.total())
     return [everything, *rows] if rows else []
+
+
+def _sums(amounts: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str]]:
+    """How many there are of each landlord, and their cents."""
+    count, cents = Counter[str](), Counter[str]()
+    for landlord_id, amount in amounts:
+        count[landlord_id] += 1
+        cents[landlord_id] += amount
+    return count, cents
 
 
 def preview_rows(bill: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
@@ -143,10 +149,7 @@ def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, s
 
 def preview_landlord_rows(bill: Iterable[Verdict]) -> list[tuple[str, int, str]]:
     """What these months come to for each landlord, the most first, after the sum of all."""
-    months, cents = Counter[str](), Counter[str]()
-    for verdict in bill:
-        months[verdict.landlord_id] += 1
-        cents[verdict.landlord_id] += verdict.amount_cents or 0
+    months, cents = _sums((one.landlord_id, one.amount_cents or 0) for one in bill)
     everyone = sorted(months, key=lambda who: (-cents[who], who))
     rows = [(who, months[who], format_rands(cents[who])) for who in everyone]
     return [(_ALL, months.total(), format_rands(cents.total())), *rows] if rows else []

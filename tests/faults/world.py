@@ -25,6 +25,7 @@ from leaseup_dagster.sandbox.postgres import Postgres
 from leaseup_dagster.sandbox.smtp import Answers, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN, TwilioStandIn
 from leaseup_dagster.sms.twilio import TwilioSender
+from tests.databases import emptying
 from tests.faults.wire import Wire
 
 CREATE, LIST = "POST /paymentrequest", "GET /paymentrequest"
@@ -35,10 +36,6 @@ AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, ARCHIVE, CREATE_CUSTOMER, FETCH_CUST
 SEND, LIST_TEXTS = "POST /Messages.json", "GET /Messages.json"
 NOON = datetime(2026, 11, 5, 12, tzinfo=JOHANNESBURG)
 
-_TABLES = text(
-    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-    " WHERE schemaname IN ('public', 'leaseup_dagster') AND tablename <> 'alembic_version'"
-)
 _UNBREAK = "DROP FUNCTION IF EXISTS break_here CASCADE; DROP SEQUENCE IF EXISTS broken"
 _PASS = (
     "UPDATE leaseup_dagster.invoice_ledger SET attempted_at = attempted_at - :span",
@@ -62,10 +59,7 @@ class World:
         self.wire = Wire(pooler or Path(str(url.query["host"])))
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
         self.connection: Connection = self._direct.connect()
-        tables = self.connection.execute(_TABLES).scalars()
-        deletes = ";".join(f"DELETE FROM {table}" for table in tables)
-        # Without foreign keys the order does not matter; an empty table is emptied in no time.
-        self._empty = f"SET session_replication_role = replica; {deletes}; RESET ALL"
+        self._empty = emptying(self.connection)
         self.paystack, self.twilio = PaystackStandIn(), TwilioStandIn()
         self.mail = self._mail.enter_context(smtp_stand_in())
         self._engine: Engine | None = None
