@@ -7,21 +7,24 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from hostile.debian import Server, a_server, a_small_disk, a_standby
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.conftest import Start, until
 from tests.invoicing.conftest import customer, due_lease  # noqa: F401
+from tests.processes import Child
 
 LEASES = 60
 MORNING = "check_upcoming_invoices"
 CONFIG = {"plan_invoices": {"as_of": "2026-11-24"}}
+LOG_SOME = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1 << 18))"
 
 Run = Callable[..., Any]
 
@@ -58,12 +61,18 @@ def billed(paystack: PaystackStandIn) -> int:
     return len(paystack.payment_requests)
 
 
-@contextmanager
-def a_morning_at_work(start: Start, paystack: PaystackStandIn) -> Iterator[None]:
-    """Inside, it has billed some and not all; afterwards it has ended, as it may."""
+def at_work(start: Start, paystack: PaystackStandIn) -> Child:
+    """A morning that has billed some and not all."""
     run = start(MORNING, CONFIG)
     until(lambda: billed(paystack) >= 12, 60)
     assert billed(paystack) < LEASES
+    return run
+
+
+@contextmanager
+def a_morning_at_work(start: Start, paystack: PaystackStandIn) -> Iterator[None]:
+    """Inside, it has billed some and not all; afterwards it has ended, as it may."""
+    run = at_work(start, paystack)
     yield
     run.wait(180)
 
@@ -146,6 +155,32 @@ def test_a_standby_takes_over_without_the_last_seconds(
             server.start()
 
 
+@contextmanager
+def kept_full(server: Server) -> Iterator[None]:
+    """Inside, each byte of its disk that is free or that a restart gives back is taken, and what
+    room the server has in the files of its log, which would do for dozens of invoices."""
+    filler = server.folder / "filler"
+    over = threading.Event()
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file:
+            while not over.wait(0.01):
+                with suppress(OSError):
+                    while free := shutil.disk_usage(server.folder).free:
+                        file.write(b"x" * min(1 << 16, free))
+                with suppress(OperationalError):
+                    server.execute(LOG_SOME)
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    try:
+        yield
+    finally:
+        over.set()
+        filling.join()
+        filler.unlink()
+
+
 class TestOfASmallDisk:
     @pytest.fixture
     def server(self) -> Iterator[Server]:
@@ -158,13 +193,10 @@ class TestOfASmallDisk:
         portfolio: list[str],
     ) -> None:  # fmt: skip
         """Nothing can be written, and the server may fall for it."""
-        filler = server.folder / "filler"
-        with a_morning_at_work(start, paystack), filler.open("wb") as file:
-            while free := shutil.disk_usage(server.folder).free:
-                file.write(b"x" * min(1 << 16, free))
-                file.flush()
+        morning = at_work(start, paystack)
+        with kept_full(server):
+            morning.wait(180)
         sent = billed(paystack)
-        filler.unlink()
         if not server.runs():
             server.start()
 
