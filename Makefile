@@ -7,7 +7,7 @@ MINUTES ?= 20
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo dev test hostile browser bench soak clean
+.PHONY: install demo dev test faults hostile browser bench soak clean
 
 install: $(INSTALLED)
 
@@ -38,7 +38,11 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 3 -m "not faults"
+
+# The fault matrix, random histories, crashes, and runs in processes of their own: three minutes more.
+faults: install
+	$(BIN)/pytest -n 3 -m faults
 
 # Behind a pooler, beside Debian's servers, and while they fail, as root or as a user:
 # apt-get install postgresql pgbouncer rabbitmq-server

@@ -13,6 +13,8 @@ from tests.conftest import until
 from tests.customers.conftest import JOB, Codes, Tenants
 from tests.processes import Child
 
+pytestmark = pytest.mark.faults
+
 Start = Callable[[str], Child]
 Run = Callable[..., dg.ExecuteInProcessResult]
 

@@ -27,6 +27,8 @@ from tests.faults.vocabulary import (
 from tests.faults.wire import Moment
 from tests.faults.world import CREATE_CUSTOMER, World
 
+pytestmark = pytest.mark.faults
+
 FAULTS = [*LOST[2::2], *GARBLED[1::2], *NOT_PROCESSED, *REFUSED[:2], *KEY_REJECTED]
 REFUSAL_TABLE = "leaseup_dagster.customer_refusal"
 CODE = Commit("the code, kept", "UPDATE tenant SET",

@@ -20,6 +20,8 @@ from tests.faults.registering import Registrations
 from tests.faults.whole_jobs import found_again, job_named, run_config
 from tests.faults.world import CREATE, CREATE_CUSTOMER, VERIFY, World
 
+pytestmark = pytest.mark.faults
+
 OPS = {
     "check_upcoming_invoices": {"plan_invoices": {"as_of": "2026-11-24"}},
     "send_late_payment_reminders": {

@@ -7,6 +7,8 @@ from tests.faults.explore import Tally, explore
 from tests.faults.recovery import Recovery
 from tests.faults.world import World
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_history_breaks_a_promise(small_world: World, cell: Cell, seed: int) -> None:

@@ -12,6 +12,8 @@ from tests.faults.vocabulary import Commit, Severed, severed_with
 from tests.faults.wire import Moment
 from tests.faults.world import World
 
+pytestmark = pytest.mark.faults
+
 LEDGER = "leaseup_dagster.invoice_ledger"
 UPDATE = rf"^\s*UPDATE {LEDGER} SET"
 MARKED = "OLD.state = 'requesting'"

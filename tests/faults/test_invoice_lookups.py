@@ -12,6 +12,8 @@ from tests.faults.recovery import EVERY, Recovery, recover
 from tests.faults.vocabulary import Broken, by_name, in_turn
 from tests.faults.world import FETCH, FETCH_CUSTOMER, LIST, World, another_request
 
+pytestmark = pytest.mark.faults
+
 LOOKS = {FETCH_CUSTOMER: "customer", LIST: "list", FETCH: "request"}
 BREAKS = by_name(
     "connection closed before it was accepted",

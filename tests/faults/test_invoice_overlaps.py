@@ -17,6 +17,8 @@ from tests.faults.test_invoice_database import MARK
 from tests.faults.vocabulary import Broken, by_name
 from tests.faults.world import World
 
+pytestmark = pytest.mark.faults
+
 AT_ONCE = by_name(
     "fields that nobody knows",
     "accepted, connection closed",

@@ -18,6 +18,8 @@ from tests.faults.vocabulary import (
 )
 from tests.faults.world import World
 
+pytestmark = pytest.mark.faults
+
 CREATIONS = [*LOST, *GARBLED, *NOT_PROCESSED, *REFUSED, *KEY_REJECTED]
 AFTER = {
     "lost": {"invoiced", "requesting"},

@@ -12,6 +12,8 @@ from tests.faults.vocabulary import Commit, Severed, severed_with
 from tests.faults.wire import Moment
 from tests.faults.world import World
 
+pytestmark = pytest.mark.faults
+
 EMAIL, EVENT = "leaseup_dagster.landlord_email", "leaseup_dagster.landlord_event"
 BEGIN = Commit("what is taken as told", r"pg_advisory_xact_lock\(7263008\)",
                (EVENT, "INSERT", "NEW.day IS NULL"))  # fmt: skip

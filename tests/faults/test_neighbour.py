@@ -14,6 +14,8 @@ from tests.faults.invoices import DUE, TODAY, Mornings
 from tests.faults.recovery import Recovery
 from tests.faults.world import LIST, World
 
+pytestmark = pytest.mark.faults
+
 Act = Callable[[World, str], object]
 
 

@@ -24,6 +24,8 @@ from tests.faults.recovery import Recovery
 from tests.faults.wire import Moment
 from tests.faults.world import ARCHIVE, FETCH, World
 
+pytestmark = pytest.mark.faults
+
 LATE = DUE + timedelta(days=4)
 Look = Callable[[], object]
 

@@ -13,6 +13,8 @@ from tests.faults.vocabulary import Commit, Severed, severed_with
 from tests.faults.wire import Moment
 from tests.faults.world import SEND, World
 
+pytestmark = pytest.mark.faults
+
 LEDGER = "leaseup_dagster.reminder_ledger"
 OVERDUE = Commit("marking what is overdue", "UPDATE invoice SET status=.*PENDING",
                  ("invoice", "UPDATE", "NEW.status = 'OVERDUE'"))  # fmt: skip

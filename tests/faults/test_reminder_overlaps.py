@@ -15,6 +15,8 @@ from tests.faults.test_reminder_requests import SENDS
 from tests.faults.vocabulary import Broken
 from tests.faults.world import SEND, VERIFY, World
 
+pytestmark = pytest.mark.faults
+
 AT_ONCE = [Broken("healthy", Fault, "done", accepted=True), SENDS[0], SENDS[2], SENDS[-1]]
 
 

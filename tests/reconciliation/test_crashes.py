@@ -23,6 +23,8 @@ from tests.reconciliation.conftest import (
     today,
 )
 
+pytestmark = pytest.mark.faults
+
 CONFIG = {"cut_into_weeks": {"since": str(today() - timedelta(days=1)), "as_of": str(today())}}
 ARCHIVE = "POST /paymentrequest/archive/:code"
 FETCH = "GET /paymentrequest/:code"

@@ -25,6 +25,8 @@ from tests.reminders.conftest import (
     status,
 )
 
+pytestmark = pytest.mark.faults
+
 VERIFY = "GET /paymentrequest/verify/:code"
 _LOCK = 4711
 

@@ -19,6 +19,8 @@ from tests.reminders.conftest import (
 )
 from tests.reminders.test_crashes import Killed, blocked, killed_when, states
 
+pytestmark = pytest.mark.faults
+
 __all__ = ["killed_when"]  # a fixture
 
 

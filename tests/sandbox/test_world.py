@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.faults
+
 _WITHIN_SECONDS = 40
 POISON = "sk_live_must_never_be_used"
 

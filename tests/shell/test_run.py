@@ -20,6 +20,8 @@ from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_un
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 
+pytestmark = pytest.mark.faults
+
 CHECK = {"ops": {"plan_invoices": {"config": {"as_of": "2026-11-24"}}}}
 PROGRAM = Path(sys.executable).with_name("leaseup-dagster")
 
