@@ -12,6 +12,9 @@ from sqlalchemy import Engine, text
 _REMEMBERED_SECONDS = 600.0
 """How long one that is told with every answer is not written down again."""
 
+_AHEAD_SECONDS = 3.0
+"""How far ahead the workers of a few runs take slots, at most; what is further away is a pause."""
+
 PACE = 0.988
 """The part of the limit that is used; the rest is for clocks and networks that are not even."""
 
@@ -45,12 +48,18 @@ _GIVE_BACK = text(
     """
 )
 
+# A lower limit also holds for the slots that are reserved and not used yet. They are too close
+# together, so the next one moves by the difference. A pause counts for no more than such slots.
 _LEARN = text(
-    """
+    f"""
     INSERT INTO leaseup_dagster.request_quota AS quota
         (endpoint, next_at, requests_per_minute, told_at)
     VALUES (:endpoint, extract(epoch FROM clock_timestamp()), :limit, clock_timestamp())
-    ON CONFLICT (endpoint) DO UPDATE SET requests_per_minute = :limit, told_at = clock_timestamp()
+    ON CONFLICT (endpoint) DO UPDATE SET
+        requests_per_minute = :limit, told_at = clock_timestamp(),
+        next_at = quota.next_at
+            + greatest(60 / (:limit * :pace) / {_INTERVAL} - 1, 0)
+            * greatest(least(quota.next_at - extract(epoch FROM clock_timestamp()), :ahead), 0)
     """
 )
 
@@ -96,7 +105,8 @@ class SharedQuota:
         if not self._paced["follow"] or fresh:
             return
         with self._engine.connect() as connection:
-            connection.execute(_LEARN, {"endpoint": endpoint, "limit": requests_per_minute})
+            learned = {"limit": requests_per_minute, "ahead": _AHEAD_SECONDS, **self._paced}
+            connection.execute(_LEARN, {"endpoint": endpoint, **learned})
         self._told[endpoint] = requests_per_minute, time.monotonic()
 
     def pause(self, endpoint: str, seconds: float) -> None:

@@ -85,6 +85,26 @@ def test_a_limit_that_was_told_is_followed_by_all(engine: Engine) -> None:
     assert [round(another.reserve(LIST)) for _ in range(2)] == [0, 0]
 
 
+def test_a_lower_limit_also_holds_for_the_slots_that_are_out_already(engine: Engine) -> None:
+    quota = SharedQuota(engine, 600, follow=True)
+    taken = [quota.reserve(CREATE) for _ in range(10)]
+
+    quota.learn(CREATE, 300)
+
+    # Eleven requests take as long as eleven at the lower limit do, with the ten that are too close.
+    assert quota.reserve(CREATE) == pytest.approx(10 * 60 / (300 * PACE), abs=0.2)
+    assert taken[-1] == pytest.approx(9 * INTERVAL, abs=0.2)
+
+
+def test_a_lower_limit_makes_no_pause_longer_than_its_slots(engine: Engine) -> None:
+    quota = SharedQuota(engine, 600, follow=True)
+    quota.pause(CREATE, 30)
+
+    quota.learn(CREATE, 60)
+
+    assert quota.reserve(CREATE) < 30 + 3 * 10
+
+
 def test_a_limit_that_was_set_is_kept_whatever_is_told(engine: Engine) -> None:
     told = SharedQuota(engine, 600, follow=True)
     told.learn(CREATE, 6)
