@@ -5,6 +5,7 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorType
 from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.as_of import clock, johannesburg_date, midnight, parse_date
@@ -16,7 +17,7 @@ from leaseup_dagster.handover import (
     stopped_by_a_person,
 )
 from leaseup_dagster.reminders import batches, ledger
-from leaseup_dagster.reminders.jobs import send_late_payment_reminders
+from leaseup_dagster.reminders.jobs import reminders_at_nine, send_late_payment_reminders
 from leaseup_dagster.reminders.ops import mark_overdue_invoices
 from leaseup_dagster.reminders.quiet_hours import QuietHours
 from leaseup_dagster.reminders.report import LEFT_OVER
@@ -31,8 +32,8 @@ _RUNS_OF_A_DAY = 20
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Goes on when send_late_payment_reminders had no time for all: launches it again"
     " for the same day until nobody is left, shortly before the time of the one at work is up, and"
-    " an hour after one that failed. Not in the quiet hours, and not after a run that texted nobody"
-    " or that a person stopped: what those left waits for the next morning.",
+    " an hour after one that failed. Not in the quiet hours, nor while reminders_at_nine is off,"
+    " nor after a run that texted nobody or that a person stopped: the next morning goes on.",
 )
 def due_reminders_left(
     context: dg.SensorEvaluationContext,
@@ -68,6 +69,8 @@ def look_for_leftovers(
         left = _due(connection, rules, today) if at_work else _left(context.instance, run)
     if not left:
         return dg.SkipReason("Nothing is left for today")
+    if _is_switched_off(context.instance):
+        return dg.SkipReason(f"{reminders_at_nine.name} is switched off, so nobody is texted")
     context.log.info(f"Run {run.run_id} leaves {left} reminders")
     return run_after(run, _config(run, today))
 
@@ -90,6 +93,15 @@ def _why_not(
     if run.status is dg.DagsterRunStatus.FAILURE and now < rests_until:
         return f"Run {run.run_id} failed: what it left rests until {clock(rests_until)}"
     return None
+
+
+def _is_switched_off(instance: dg.DagsterInstance) -> bool:
+    """Whether a person has switched the schedule off: they want no texts that they did not launch,
+    as after a restored backup, when the ledger has forgotten some."""
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return any(
+        state.instigator_name == reminders_at_nine.name and not state.is_running for state in states
+    )
 
 
 def _newest(instance: dg.DagsterInstance, today: date) -> dg.RunRecord | None:

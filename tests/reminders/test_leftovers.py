@@ -1,13 +1,26 @@
 """Whom a morning's run had no time for is texted by the runs that follow, on the same day."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import johannesburg_date
@@ -30,9 +43,12 @@ LATE = timedelta(seconds=170)
 
 
 @pytest.fixture
-def own() -> dg.DagsterInstance:
-    """Dagster's storage of this test alone: the sensor looks at the day's runs."""
-    return dg.DagsterInstance.ephemeral()
+def own(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage of this test alone: the sensor looks at the day's runs, and whether the
+    schedule is on, for which there is none in memory."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance._schedule_storage = SqliteScheduleStorage.from_local(str(tmp_path))
+        yield instance
 
 
 @pytest.fixture
@@ -225,6 +241,28 @@ def test_in_the_quiet_hours_nothing_is_launched(tick: Tick, send: Text, overdue,
     texting.setenv("REMINDER_QUIET_HOURS", ALL_DAY)
 
     assert why_not(tick()) == "Nobody is texted in the quiet hours"
+
+
+@pytest.mark.usefixtures("one_a_run")
+@pytest.mark.parametrize("status", [InstigatorStatus.STOPPED, InstigatorStatus.RUNNING])
+def test_with_the_schedule_switched_off_nothing_is_launched(
+    tick: Tick, send: Text, overdue, own: dg.DagsterInstance, status: InstigatorStatus
+) -> None:
+    """After a restored backup, when the ledger has forgotten texts, that is what a person does."""
+    overdue()
+    overdue()
+    assert send().success
+    here = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+    origin = RemoteInstigatorOrigin(here, "reminders_at_nine")
+    state = InstigatorState(
+        origin, InstigatorType.SCHEDULE, status, ScheduleInstigatorData("0 9 * * *")
+    )
+    own.add_instigator_state(state)
+
+    if status is InstigatorStatus.RUNNING:
+        assert told(tick())
+    else:
+        assert why_not(tick()) == "reminders_at_nine is switched off, so nobody is texted"
 
 
 @pytest.mark.usefixtures("one_a_run")
