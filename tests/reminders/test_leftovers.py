@@ -21,20 +21,22 @@ from dagster._core.scheduler.instigation import (
     ScheduleInstigatorData,
 )
 from dagster._core.storage.schedules import SqliteScheduleStorage
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.as_of import johannesburg_date
-from leaseup_dagster.reminders import batches, sensor
+from leaseup_dagster.reminders import batches, look_up, sensor
 from leaseup_dagster.reminders.delivery import ReminderDelivery
+from leaseup_dagster.reminders.fuse import IN_A_ROW
 from leaseup_dagster.reminders.jobs import send_late_payment_reminders
 from leaseup_dagster.reminders.keys import Kind, ReminderDay
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.twilio import SEND, TwilioStandIn, error
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
+from leaseup_dagster.sms.sender import Unknown
 from leaseup_dagster.stopping import CONTINUES, stopping_with_its_run
 from tests.conftest import Run
-from tests.reminders.conftest import NOON, Chase, Late, kinds
+from tests.reminders.conftest import NOON, Chase, Late, five_minutes_pass, kinds
 from tests.reminders.test_jobs import ALL_DAY, report_of
 
 TEXT, MARK = "send_late_payment_reminders", "mark_overdue_invoices"
@@ -376,6 +378,30 @@ def test_a_run_whose_other_half_was_stopped_texts_nobody(
     assert report_of(done)["left for the next run"] == "1"
     assert len(twilio.messages) == texted
     assert len(paystack.requests_to(VERIFY)) == asked
+
+
+def test_a_run_that_is_told_to_stop_looks_for_no_more_texts(
+    chase: Chase, delivery: ReminderDelivery, overdue, today: date, twilio: TwilioStandIn,
+    connection: Connection, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for _ in range(2 * IN_A_ROW):
+        overdue()
+    twilio.faults.on(SEND, Fault.drop_after_accepting(), times=None)
+    chase(today)
+    chase(today)
+    five_minutes_pass(connection)
+    asked: list[str] = []
+
+    def stopped_meanwhile(number: str, *_: object) -> Unknown:
+        asked.append(number)
+        delivery.paystack.stop.set()
+        return Unknown("no answer")
+
+    monkeypatch.setattr(delivery.sender, "look_up", stopped_meanwhile)
+    settled = look_up.settle_unanswered(delivery, 60)
+
+    assert settled.still_unknown == 2 * IN_A_ROW
+    assert len(asked) <= IN_A_ROW
 
 
 def test_a_run_beside_another_begins_where_that_one_does_not(
