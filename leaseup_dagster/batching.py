@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Group = TypeVar("Group", bound=Sequence[object])
 
 MAX_STEPS = 4
 """Steps a run is cut into at most: as many as one machine executes at once. While one ends and the
@@ -45,23 +46,30 @@ def _duration(seconds: float) -> str:
 
 def slices(items: Sequence[Item], size: int) -> list[tuple[Place, tuple[Item, ...]]]:
     """Slices of `size`, or of a multiple of it where there would be more than `MAX_STEPS`."""
-    return slices_of_groups([(item,) for item in items], size)
+    cut = slices_of_groups([(item,) for item in items], size)
+    return [(place, tuple(itertools.chain(*groups))) for place, groups in cut]
 
 
-def slices_of_groups(
-    groups: Sequence[Sequence[Item]], size: int
-) -> list[tuple[Place, tuple[Item, ...]]]:
-    """The same, of items that belong together: what is in one group is in one slice, which may
-    get longer by it."""
+def slices_of_groups(groups: Sequence[Group], size: int) -> list[tuple[Place, tuple[Group, ...]]]:
+    """The same, of items that belong together: a group is in one slice as a whole, which may get
+    longer by it."""
     total = sum(map(len, groups))
-    step = size * max(1, math.ceil(total / (size * MAX_STEPS)))
-    parts: list[list[Item]] = []
-    for group in groups:
-        if not parts or len(parts[-1]) >= step:
-            parts.append([])
-        parts[-1] += group
-    before = itertools.accumulate(map(len, parts), initial=0)
+    parts = whole(groups, size * max(1, math.ceil(total / (size * MAX_STEPS))))
+    before = itertools.accumulate((sum(map(len, part)) for part in parts), initial=0)
     return [
-        (Place(number, len(parts), before=first, total=total), tuple(part))
+        (Place(number, len(parts), before=first, total=total), part)
         for number, (first, part) in enumerate(zip(before, parts, strict=False), start=1)
     ]
+
+
+def whole(groups: Sequence[Group], size: int) -> list[tuple[Group, ...]]:
+    """The groups in their order, so many together that they have `size` items, or a few more."""
+    parts: list[list[Group]] = []
+    length = size
+    for group in groups:
+        if length >= size:
+            parts.append([])
+            length = 0
+        parts[-1].append(group)
+        length += len(group)
+    return [tuple(part) for part in parts]

@@ -63,6 +63,7 @@ from leaseup_dagster.reminders.resource import (
     ReminderDeliveryResource,
     ReminderRulesResource,
 )
+from leaseup_dagster.reminders.sensor import due_reminders_left
 from leaseup_dagster.retries import LOOKING_ONLY
 from leaseup_dagster.sms.resource import SmsResource
 
@@ -131,7 +132,13 @@ defs = dg.Definitions(
         digest_at_ten,
         old_runs_on_sundays,
     ],
-    sensors=[planned_invoices_left, tenants_without_customer, failed_runs, morning_run_missing],
+    sensors=[
+        planned_invoices_left,
+        due_reminders_left,
+        tenants_without_customer,
+        failed_runs,
+        morning_run_missing,
+    ],
     resources={
         "communications": CommunicationsResource(),
         "engine": engine,

@@ -1,11 +1,11 @@
 """What a person launches, and what goes by itself: the backfill of customers and its sensor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.customers import missing, waves
 from leaseup_dagster.customers.ops import (
@@ -15,6 +15,7 @@ from leaseup_dagster.customers.ops import (
 )
 from leaseup_dagster.customers.waves import FailedWave
 from leaseup_dagster.retries import BY_ITSELF
+from leaseup_dagster.stopping import CONTINUES
 
 _UNFINISHED = [
     # Not NOT_STARTED: the daemon goes on with such a run itself, when it is asked for again.
@@ -23,6 +24,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_BEGUN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 paystack_customers = dg.AssetSpec(
@@ -53,8 +55,8 @@ def create_paystack_customers() -> None:
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks twice a minute for tenants without a Paystack customer, and has them made:"
-    f" {waves.WAVE} at a time, one run after the other. Tenants of a failed run rest for"
-    f" {waves.REST.seconds // 60} minutes.",
+    f" {waves.WAVE} at a time, one run after the other; the next is queued when more than half of"
+    f" one is done. Tenants of a failed run rest for {waves.REST.seconds // 60} minutes.",
 )
 def tenants_without_customer(
     context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
@@ -66,41 +68,60 @@ def look(
     context: dg.SensorEvaluationContext, engine: Engine, *, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """What the sensor does at `now`. The cursor only saves work: losing it loses nobody."""
-    at_work = _run_at_work(context.instance, now)
-    if at_work:
-        return dg.SkipReason(f"Run {at_work} is at work; whoever is left comes after it.")
+    unfinished = _unfinished(context.instance, now)
+    at_work = unfinished[0] if unfinished else None
+    theirs = _tenant_ids(at_work) if at_work else ()
+    if at_work and (len(unfinished) > 1 or at_work.status not in _BEGUN or not theirs):
+        return _after(at_work)
     with engine.connect() as connection:
         # Read before the tenants: what is written in between is seen twice, never missed.
         table = missing.tenant_table(connection)
         known = waves.nothing_new(context.cursor, table, now)
         if known:
             return dg.SkipReason(known)
+        if at_work and not _goes_well(connection, theirs):
+            return _after(at_work)
         failed = _failed_waves(context.instance, now)
         resting = {tenant_id for wave in failed for tenant_id in wave.tenant_ids}
-        waiting = missing.waiting(connection, resting=resting, limit=waves.WAVE)
+        waiting = missing.waiting(connection, resting=resting, limit=waves.WAVE, besides=theirs)
         pause = waves.pause(waiting, failed, table, now)
+        if pause and at_work:
+            return _after(at_work)
         if pause:
             context.update_cursor(pause.cursor)
             return dg.SkipReason(pause.why)
         fingerprint = missing.fingerprint(connection, waiting.tenant_ids)
     context.update_cursor(None)
     config = {"tenant_ids": list(waiting.tenant_ids)}
+    continues = {CONTINUES: at_work.run_id} if at_work else {}
     return dg.RunRequest(
         run_key=waves.run_key(waiting.tenant_ids, fingerprint, now),
         run_config={"ops": {find_tenants_without_customer.name: {"config": config}}},
-        tags={"leaseup/wave": f"{len(waiting.tenant_ids)} of {waiting.total - waiting.resting}"},
+        tags={
+            "leaseup/wave": f"{len(waiting.tenant_ids)} of {waiting.total - waiting.resting}",
+            **continues,
+        },
     )
 
 
-def _run_at_work(instance: dg.DagsterInstance, now: datetime) -> str | None:
-    """The id of a run that is queued or at work, whoever launched it."""
+def _unfinished(instance: dg.DagsterInstance, now: datetime) -> list[dg.DagsterRun]:
+    """The runs that are queued or at work, whoever launched them, the newest first."""
     unfinished = dg.RunsFilter(job_name=create_paystack_customers.name, statuses=_UNFINISHED)
-    for record in instance.get_run_records(unfinished, limit=20):
-        run = record.dagster_run
-        queued = run.status is dg.DagsterRunStatus.QUEUED
-        if queued or record.update_timestamp > now - LONGEST_RUN:
-            return run.run_id
-    return None
+    return [
+        record.dagster_run
+        for record in instance.get_run_records(unfinished, limit=20)
+        if record.dagster_run.status is dg.DagsterRunStatus.QUEUED
+        or record.update_timestamp > now - LONGEST_RUN
+    ]
+
+
+def _after(at_work: dg.DagsterRun) -> dg.SkipReason:
+    return dg.SkipReason(f"Run {at_work.run_id} is at work; whoever is left comes after it.")
+
+
+def _goes_well(connection: Connection, tenant_ids: Sequence[str]) -> bool:
+    left = missing.tenants_to_register(connection, tenant_ids, len(tenant_ids))
+    return waves.goes_well(len(tenant_ids), len(left))
 
 
 def _failed_waves(instance: dg.DagsterInstance, now: datetime) -> list[FailedWave]:

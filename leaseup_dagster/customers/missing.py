@@ -64,15 +64,18 @@ _refused = case((refusal.c.tenant_id.is_not(None), refusal.c.data_hash == _data_
 _has_none = customer_code.is_(None)
 
 
-def waiting(connection: Connection, *, resting: Collection[str], limit: int) -> Waiting:
-    """Everybody without a customer, counted, and the first `limit` who neither rest nor are
-    refused. Reads the whole table: LeaseUp has no index that would help."""
+def waiting(
+    connection: Connection, *, resting: Collection[str], limit: int, besides: Collection[str] = ()
+) -> Waiting:
+    """Everybody without a customer `besides` those of a run at work, counted, and the first `limit`
+    who neither rest nor are refused. Reads the whole table: LeaseUp has no index that would help.
+    """
     # Refused before and not now: its data were corrected, so that it need not rest any longer.
     corrected = refusal.c.tenant_id.is_not(None)
     without = (
         select(tenant.c.id, _refused.label("refused"), corrected.label("corrected"))
         .select_from(_with_refusal)
-        .where(_has_none)
+        .where(_has_none, *([not_(_among(tenant.c.id, besides))] if besides else []))
         .cte("without")
     )
     free = not_(without.c.refused)

@@ -4,13 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.customers.report import CustomerReport
+from leaseup_dagster.handover import place_among_runs, share
 from leaseup_dagster.invoicing import batches, forgotten, report, standing
 from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import (
@@ -20,7 +20,6 @@ from leaseup_dagster.invoicing.keys import (
     InvoicePlan,
     InvoiceResult,
 )
-from leaseup_dagster.invoicing.pending import share
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
@@ -28,9 +27,6 @@ from leaseup_dagster.tables import Section, page_and_tables
 
 MAX_PER_RUN = 20_000
 """More months than Paystack's quota lets one run bill; the rest wait in the ledger."""
-
-_RUNS_AT_ONCE = 16
-_LONGEST_RUN = timedelta(seconds=300)
 
 
 @dg.op(
@@ -64,7 +60,7 @@ def cut_into_batches(
 ) -> Iterator[dg.DynamicOutput[InvoiceBatch]]:
     with engine.connect() as connection:
         keys = standing.open_keys(connection, MAX_PER_RUN, plan.only)
-    keys = share(keys, *_place_among_runs(context))
+    keys = share(keys, *place_among_runs(context))
     for batch in batches.cut(keys, plan.as_of, tasks.batch_size, compared):
         yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
@@ -148,17 +144,6 @@ def report_invoicing(
     if wrong:
         raise dg.Failure(wrong, metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
-
-
-def _place_among_runs(context: dg.OpExecutionContext) -> tuple[int, int]:
-    """Which one this run is, and of how many that are at work on the same job now."""
-    # One that was killed in a shell may be said to be at work for ever.
-    lately = datetime.now(tz=timezone.utc) - _LONGEST_RUN
-    at_work = dg.RunsFilter(
-        job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED], updated_after=lately
-    )
-    runs = sorted({*context.instance.get_run_ids(at_work, limit=_RUNS_AT_ONCE), context.run_id})
-    return runs.index(context.run_id), len(runs)
 
 
 def _compare(

@@ -47,10 +47,3 @@ class Pending:
     def taken(self) -> list[LedgerKey]:
         """Those that other runs had."""
         return list(self._taken)
-
-
-def share(keys: Sequence[LedgerKey], index: int, of: int) -> list[LedgerKey]:
-    """All of them, beginning where the `index`-th `of` so many runs begins: runs that are at work
-    at once meet when nearly all is done, and not at each month."""
-    first = len(keys) * index // of
-    return [*keys[first:], *keys[:first]]

@@ -6,21 +6,17 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import clock
+from leaseup_dagster.handover import (
+    AT_WORK,
+    REST,
+    is_nearly_over,
+    run_after,
+    stopped_by_a_person,
+)
 from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
 from leaseup_dagster.invoicing.plan_ops import plan_invoices
 from leaseup_dagster.settings import TaskSettings
-from leaseup_dagster.stopping import CONTINUES
-
-HAND_OVER = timedelta(seconds=75)
-"""How long before a run takes on nothing more the next one is launched, at most: this sensor looks
-each 30 seconds, and a run takes some to start, to plan and to compare."""
-
-_LANES = ("check_upcoming_invoices", "check_upcoming_invoices, in turn")
-"""Of each there is one run at work at a time: a run and the one it hands over to."""
-
-REST = timedelta(hours=1)
-"""How long what a run left that billed nothing is left alone: it may need a person."""
 
 PAUSES = (
     timedelta(minutes=5),
@@ -32,13 +28,6 @@ PAUSES = (
 
 _TRIES = "leaseup/tries"
 _BY_ITSELF = ("dagster/schedule_name", "dagster/sensor_name")
-_AT_WORK = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dg.sensor(
@@ -67,24 +56,14 @@ def look_for_leftovers(
     if not newest:
         return dg.SkipReason("No morning's run yet")
     run, ended_at = newest[0].dagster_run, newest[0].update_timestamp
-    stopped = _stopped_by_a_person(context.instance, run)
+    stopped = stopped_by_a_person(context.instance, run)
     if stopped:
         return dg.SkipReason(f"Run {stopped} was stopped by a person: the next morning goes on")
-    if run.status in _AT_WORK:
+    if run.status in AT_WORK:
         return _hand_over(context, engine, tasks, newest[0], now)
     if _failed_before_its_plan(context.instance, run):
         return _again(run, ended_at, now)
     return _go_on(context, engine, run, ended_at, now)
-
-
-def _stopped_by_a_person(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """The id of this run, or of the one it continues, if that is what became of it."""
-    before = run.tags.get(CONTINUES)
-    told = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
-    for one in (run, instance.get_run_by_id(before) if before else None):
-        if one and one.status in told:
-            return one.run_id
-    return None
 
 
 def _hand_over(
@@ -97,11 +76,7 @@ def _hand_over(
     """The next run begins before this one ends: both share the quota, and no minute is lost."""
     run = record.dagster_run
     at_work = dg.SkipReason(f"Run {run.run_id} is at work")
-    if record.start_time is None:
-        return at_work
-    taken = now - datetime.fromtimestamp(record.start_time, tz=timezone.utc)
-    takes = timedelta(seconds=tasks.taking_seconds)
-    if taken < takes - min(HAND_OVER, takes / 2):
+    if not is_nearly_over(record, tasks.taking_seconds, now):
         return at_work
     with engine.connect() as connection:
         left = standing.count_planned(connection)
@@ -110,9 +85,7 @@ def _hand_over(
 
 def _after(context: dg.SensorEvaluationContext, run: dg.DagsterRun, left: int) -> dg.RunRequest:
     context.log.info(f"Run {run.run_id} leaves {left} planned invoices")
-    others = [lane for lane in _LANES if lane != run.tags.get("leaseup/exclusive")]
-    tags = {CONTINUES: run.run_id, "leaseup/exclusive": others[0]}
-    return dg.RunRequest(run_key=f"after-{run.run_id}", tags=tags)
+    return run_after(run)
 
 
 def _go_on(

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 
 from sqlalchemy import Connection
 
-from leaseup_dagster.batching import slices_of_groups
+from leaseup_dagster.batching import slices_of_groups, whole
 from leaseup_dagster.reminders import ledger, overdue, rehearsal, standing
 from leaseup_dagster.reminders.cadence import Cadence, due_step, is_finished
 from leaseup_dagster.reminders.delivery import ReminderDelivery
@@ -26,10 +26,13 @@ from leaseup_dagster.reminders.keys import (
 from leaseup_dagster.reminders.recipients import Text, asked_about, plan
 from leaseup_dagster.reminders.standing import Standing
 from leaseup_dagster.settings import ReminderSettings
-from leaseup_dagster.stopping import in_flight
+from leaseup_dagster.stopping import TELL_SECONDS, in_flight
 
 OLDEST = 500
 """So many late invoices and tenants are listed for people; all of them are chased."""
+
+ROUND = 10
+"""So many times what Paystack is asked at once makes a round: asked about, then texted about."""
 
 MAX_PER_RUN = 20_000
 """More invoices than Paystack's quota lets one run ask about; the next run finds the rest."""
@@ -103,8 +106,8 @@ def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
     """Batches of `size` invoices, or larger ones where they would be too many steps, or cut one
     person's text in two."""
     return [
-        ReminderBatch(day.as_of, place, part, day.ignore_quiet_hours)
-        for place, part in slices_of_groups(late.people, size)
+        ReminderBatch(day.as_of, place, people, day.ignore_quiet_hours)
+        for place, people in slices_of_groups(late.people, size)
     ]
 
 
@@ -117,9 +120,35 @@ def remind(
     seconds: float,
     tell: Callable[[str], None] | None = None,
 ) -> list[ReminderResult]:
-    """Text about what is still due of the batch: `width` questions to Paystack at once, then
-    `IN_A_ROW` texts at once, one a person. After so many seconds nothing new begins; `tell` is told
+    """Text about what is still due of the batch, a round after the other, so that when the time is
+    up hardly any was asked about in vain. After so many seconds nothing new begins; `tell` is told
     now and then how far it is."""
+    began = tell_at = time.monotonic()
+    results: list[ReminderResult] = []
+    handled = 0
+    for people in whole(batch.people, ROUND * width):
+        part = replace(batch, people=tuple(people))
+        left = began + seconds - time.monotonic()
+        results += _round(part, delivery, run_id=run_id, width=width, seconds=left, tell=tell)
+        handled += len(part.invoice_ids)
+        now = time.monotonic()
+        if tell and now >= tell_at + TELL_SECONDS:
+            tell_at = now
+            tell(batch.place.progress(handled, now - began))
+    return results
+
+
+def _round(
+    batch: ReminderBatch,
+    delivery: ReminderDelivery,
+    *,
+    run_id: str,
+    width: int,
+    seconds: float,
+    tell: Callable[[str], None] | None,
+) -> list[ReminderResult]:
+    """`width` questions to Paystack at once, then `IN_A_ROW` texts at once, one a person. What
+    another run has texted about by now is not asked about again."""
     out_of_time_at, cadence = time.monotonic() + seconds, cadence_of(delivery.rules)
     with delivery.engine.connect() as connection:
         rows = overdue.reminders(connection, batch.invoice_ids, batch.as_of, cadence.after_days)
@@ -136,7 +165,7 @@ def remind(
         width=width,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
-        tell=_in_words(tell, batch, "Paystack asked about {} of {} invoices", len(parts)),
+        tell=_in_words(tell, batch, "Paystack asked about {} of the next {} invoices", len(parts)),
     )
     unpaid, settled = _unpaid(texts, standings, delivery)
     sent = in_flight(
@@ -146,7 +175,7 @@ def remind(
         width=2 * IN_A_ROW,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
-        tell=_in_words(tell, batch, "{} of {} texts sent", len(unpaid)),
+        tell=_in_words(tell, batch, "{} of the next {} texts sent", len(unpaid)),
     )
     results = [result for of_text in sent for result in of_text]
     return skipped + settled + _taken_back(results, fuse, delivery, run_id)
@@ -165,16 +194,21 @@ _TOLD = (Kind.TEXTED, Kind.IN_THE_SAME_TEXT)
 def report(
     batch: ReminderBatch, delivery: ReminderDelivery, results: list[ReminderResult], run_id: str
 ) -> BatchReport:
-    """How the batch stands: these results, and what earlier attempts of this step did."""
+    """How the batch stands: these results, what earlier attempts of this step did, and what a run
+    beside this one has texted about."""
     with delivery.engine.connect() as connection:
         earlier = ledger.results(connection, run_id, batch.invoice_ids)
         paid = overdue.paid_among(connection, batch.invoice_ids)
+        said = {r.invoice_id for r in (*results, *earlier)} | set(paid)
+        unsaid = [invoice_id for invoice_id in batch.invoice_ids if invoice_id not in said]
+        beside = ledger.texted_about(connection, unsaid, batch.as_of)
     told = {(r.invoice_id, tenant_id) for r in results for tenant_id in r.tenant_ids}
     return BatchReport(
         (
             *(r for r in results if r.invoice_id not in paid or r.kind in _TOLD),
             *(r for r in earlier if (r.invoice_id, r.tenant_ids[0]) not in told),
             *(ReminderResult(invoice_id, (), Kind.PAID) for invoice_id in paid),
+            *(ReminderResult(invoice_id, (), Kind.ALREADY_TEXTED) for invoice_id in beside),
         )
     )
 

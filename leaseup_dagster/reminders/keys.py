@@ -146,12 +146,16 @@ class LateInvoices:
 
 @dataclass(frozen=True)
 class ReminderBatch:
-    """The invoices one step texts about."""
+    """The invoices one step texts about, those of one person together."""
 
     as_of: date
     place: Place
-    invoice_ids: tuple[str, ...]
+    people: tuple[tuple[str, ...], ...]
     ignore_quiet_hours: bool = False
+
+    @property
+    def invoice_ids(self) -> tuple[str, ...]:
+        return tuple(invoice_id for invoices in self.people for invoice_id in invoices)
 
 
 @dataclass(frozen=True)

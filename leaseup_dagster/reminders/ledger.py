@@ -130,6 +130,24 @@ def texted_on(connection: Connection, number_hash: str, as_of: date) -> bool:
     return bool(connection.execute(select(same)).scalar())
 
 
+def texted_about(connection: Connection, invoice_ids: Sequence[str], as_of: date) -> list[str]:
+    """Those of `invoice_ids` about which somebody had a text on the day."""
+    if not invoice_ids:
+        return []
+    found = select(ledger.c.invoice_id).where(
+        ledger.c.invoice_id.in_(invoice_ids),
+        ledger.c.as_of == as_of,
+        ledger.c.state.in_(COUNTS_AS_SENT),
+    )
+    return list(connection.execute(found.distinct().order_by(ledger.c.invoice_id)).scalars())
+
+
+def has_sent(connection: Connection, run_id: str) -> bool:
+    """Whether the provider took a text of this run."""
+    sent = exists().where(ledger.c.run_id == run_id, ledger.c.state == "sent")
+    return bool(connection.execute(select(sent)).scalar())
+
+
 def number_was_texted(connection: Connection, text: Mark) -> bool:
     """Whether the number got this step's text already, as another tenant's or as this one's."""
     same = exists().where(

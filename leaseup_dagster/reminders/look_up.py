@@ -27,7 +27,7 @@ class _LookUp:
 
     def settle(self, row: Unanswered) -> str:
         """The state the row has now."""
-        if self.enough.is_set():
+        if self.enough.is_set() or self.delivery.paystack.stop.is_set():
             return "unknown"
         ending = ending_of(self._look_up(row))
         with self.delivery.engine.begin() as connection:

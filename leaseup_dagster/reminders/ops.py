@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from leaseup_dagster.database.rehearsal import require
+from leaseup_dagster.handover import place_among_runs, share
 from leaseup_dagster.invoicing import payments
 from leaseup_dagster.invoicing import rehearsal as recording_of
 from leaseup_dagster.money import format_rands
@@ -129,6 +130,7 @@ def cut_reminders_into_batches(
     late: LateInvoices,
     tasks: dg.ResourceParam[TaskSettings],
 ) -> Iterator[dg.DynamicOutput[ReminderBatch]]:
+    late = replace(late, people=tuple(share(late.people, *place_among_runs(context))))
     for batch in batches.cut(late, day, tasks.batch_size):
         yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
 
@@ -266,7 +268,7 @@ def _metadata(
     also = {
         "texts": counts.get("texted", 0),
         "planned": counts.get("planned", 0),
-        "left for the next run": counts.get("left", 0) + late.left,
+        report.LEFT_OVER: counts.get("left", 0) + late.left,
         "waiting for the next step": late.waiting,
         "had the last text": late.finished,
         "marked overdue": day.marked_overdue,

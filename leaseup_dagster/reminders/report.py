@@ -7,6 +7,9 @@ from leaseup_dagster.reminders import outcomes
 from leaseup_dagster.reminders.keys import Kind, ReminderResult
 
 FAILED_COLUMNS = ("invoice", "tenants", "step", "number", "what", "why", "what happens next")
+LEFT_OVER = "left for the next run"
+"""Beside this name a run's report has how many texts that are due it had no time for."""
+
 _LINES = 50
 
 

@@ -12,6 +12,7 @@ from dagster._core.remote_origin import (
 )
 from sqlalchemy import Connection, Engine, text
 
+from leaseup_dagster.customers import waves
 from leaseup_dagster.customers.jobs import (
     create_paystack_customers,
     look,
@@ -87,6 +88,103 @@ def test_nothing_is_launched_while_a_run_is_at_work_whoever_launched_it(
     assert daemon.tick() == f"Run {by_hand.run_id} is at work; whoever is left comes after it."
     instance.report_run_canceled(by_hand)
     assert asked_for(daemon.tick())
+
+
+Begun = Callable[[dg.RunRequest | str], dg.DagsterRun]
+
+
+@pytest.fixture
+def begun(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Begun:
+    """The wave that is asked for, at work; four tenants are one."""
+    monkeypatch.setattr(waves, "WAVE", 4)
+
+    def begin(asked: dg.RunRequest | str) -> dg.DagsterRun:
+        assert isinstance(asked, dg.RunRequest), asked
+        return instance.create_run_for_job(
+            create_paystack_customers,
+            run_config=asked.run_config,
+            tags=dict(asked.tags),
+            status=dg.DagsterRunStatus.STARTED,
+        )
+
+    return begin
+
+
+def registered(connection: Connection, tenant_ids: list[str]) -> None:
+    sql = text("UPDATE tenant SET \"paystackCustomerId\" = 'CUS_x' WHERE id = ANY(:ids)")
+    connection.execute(sql, {"ids": tenant_ids})
+
+
+def test_the_next_wave_is_in_the_queue_when_more_than_half_of_one_is_done(
+    daemon: Daemon, begun: Begun, tenants: Tenants, instance: dg.DagsterInstance,
+    connection: Connection,
+) -> None:  # fmt: skip
+    tenants(10)
+    first = begun(asked := daemon.tick())
+    theirs = asked_for(asked)
+    registered(connection, theirs[:2])
+    assert daemon.tick() == f"Run {first.run_id} is at work; whoever is left comes after it."
+    registered(connection, theirs[2:3])
+
+    following = daemon.tick()
+
+    assert len(asked_for(following)) == 4
+    assert not set(asked_for(following)) & set(theirs)
+    assert isinstance(following, dg.RunRequest)
+    assert following.tags["leaseup/continues"] == first.run_id
+    assert following.tags["leaseup/wave"] == "4 of 6"
+    second = begun(following)
+    registered(connection, [*theirs, *asked_for(following)])
+    assert daemon.tick() == f"Run {second.run_id} is at work; whoever is left comes after it."
+    instance.report_run_canceled(first)
+    assert isinstance(daemon.tick(), dg.RunRequest)
+
+
+def test_behind_a_wave_that_waits_in_the_queue_there_is_no_other(
+    daemon: Daemon, begun: Begun, tenants: Tenants, instance: dg.DagsterInstance,
+    connection: Connection,
+) -> None:  # fmt: skip
+    tenants(10)
+    asked = daemon.tick()
+    assert isinstance(asked, dg.RunRequest)
+    here = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+    queued = instance.create_run_for_job(
+        create_paystack_customers,
+        run_config=asked.run_config,
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=RemoteJobOrigin(here, JOB),
+    )
+    registered(connection, asked_for(asked))
+
+    assert daemon.tick() == f"Run {queued.run_id} is at work; whoever is left comes after it."
+
+
+def test_beside_a_wave_that_has_everybody_nobody_is_sent_and_all_are_not_said_to_be_well(
+    daemon: Daemon, begun: Begun, tenants: Tenants, connection: Connection
+) -> None:
+    tenants(4)
+    only = begun(asked := daemon.tick())
+    registered(connection, asked_for(asked)[:3])
+
+    assert daemon.tick() == f"Run {only.run_id} is at work; whoever is left comes after it."
+    assert daemon.cursor is None
+
+
+def test_a_wave_after_one_that_a_person_stopped_sends_nobody(
+    daemon: Daemon, begun: Begun, tenants: Tenants, instance: dg.DagsterInstance,
+    connection: Connection, paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    """It was in the queue by then. A person who stops one does not want to see the next begin."""
+    tenants(8)
+    first = begun(asked := daemon.tick())
+    registered(connection, asked_for(asked)[:3])
+    following = daemon.tick()
+    assert isinstance(following, dg.RunRequest)
+    instance.report_run_canceled(first)
+
+    assert succeeded(daemon.launch(following))
+
+    assert paystack.requests_to(CREATE) == []
 
 
 def test_a_run_whose_process_was_lost_does_not_block_for_ever(

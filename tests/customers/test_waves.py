@@ -13,6 +13,7 @@ from leaseup_dagster.customers.waves import (
     Pause,
     TenantTable,
     Waiting,
+    goes_well,
     nothing_new,
     pause,
     run_key,
@@ -64,6 +65,11 @@ def test_nobody_waits_for_the_few_who_rest() -> None:
 def test_when_very_many_rest_all_wait() -> None:
     """Paystack is down, or the key is wrong: the next five hundred would fail as well."""
     assert "All wait until 07:11" in paused(Waiting(900, 0, 500, ("c",)), LARGE, FAILED).why
+
+
+@pytest.mark.parametrize(("left", "well"), [(10, False), (5, False), (4, True), (0, True)])
+def test_a_wave_goes_well_when_more_than_half_of_it_is_done(left: int, well: bool) -> None:
+    assert goes_well(10, left) is well
 
 
 def test_a_large_table_is_not_read_again_while_nobody_writes_to_it() -> None:

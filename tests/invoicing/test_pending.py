@@ -2,8 +2,9 @@
 
 from datetime import date
 
+from leaseup_dagster.handover import share
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.pending import Pending, share
+from leaseup_dagster.invoicing.pending import Pending
 
 KEYS = [LedgerKey(date(2026, 12, day), f"lease-{day}") for day in range(1, 9)]
 
