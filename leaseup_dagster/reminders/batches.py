@@ -106,7 +106,7 @@ def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
     """Batches of `size` invoices, or larger ones where they would be too many steps, or cut one
     person's text in two."""
     return [
-        ReminderBatch(day.as_of, place, people, day.ignore_quiet_hours)
+        ReminderBatch.of(day.as_of, place, people, day.ignore_quiet_hours)
         for place, people in slices_of_groups(late.people, size)
     ]
 
@@ -127,7 +127,7 @@ def remind(
     results: list[ReminderResult] = []
     handled = 0
     for people in whole(batch.people, ROUND * width):
-        part = replace(batch, people=tuple(people))
+        part = ReminderBatch.of(batch.as_of, batch.place, people, batch.ignore_quiet_hours)
         left = began + seconds - time.monotonic()
         results += _round(part, delivery, run_id=run_id, width=width, seconds=left, tell=tell)
         handled += len(part.invoice_ids)

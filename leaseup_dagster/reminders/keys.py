@@ -1,8 +1,10 @@
 """The small values that travel between the reminder steps: ids, dates, cents; nobody's data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from itertools import chain, islice
 
 from leaseup_dagster.batching import Place
 from leaseup_dagster.reminders.cadence import LastText
@@ -150,12 +152,27 @@ class ReminderBatch:
 
     as_of: date
     place: Place
-    people: tuple[tuple[str, ...], ...]
+    invoice_ids: tuple[str, ...]
     ignore_quiet_hours: bool = False
+    # How many of them each person has, or several who share some; none: one each.
+    sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        as_of: date,
+        place: Place,
+        people: Sequence[tuple[str, ...]],
+        ignore_quiet_hours: bool = False,
+    ) -> "ReminderBatch":
+        invoice_ids = tuple(chain(*people))
+        return cls(as_of, place, invoice_ids, ignore_quiet_hours, tuple(map(len, people)))
 
     @property
-    def invoice_ids(self) -> tuple[str, ...]:
-        return tuple(invoice_id for invoices in self.people for invoice_id in invoices)
+    def people(self) -> list[tuple[str, ...]]:
+        """The invoices of each person, or of several who share some."""
+        ids = iter(self.invoice_ids)
+        return [tuple(islice(ids, size)) for size in self.sizes or [1] * len(self.invoice_ids)]
 
 
 @dataclass(frozen=True)
