@@ -81,7 +81,7 @@ build: install ## sdist and wheel in dist/; the wheel is installed and started i
 lock: install ## constraints.txt and requirements-dev.txt anew; with UPGRADE=--upgrade to newer versions
 	$(PIP) uv
 	$(BIN)/uv pip compile $(LOCK) --all-extras -o constraints.txt pyproject.toml
-	$(BIN)/uv pip compile $(LOCK) --extra dev -c constraints.txt --generate-hashes -o requirements-dev.txt pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra dev -c constraints.txt --no-strip-extras --generate-hashes -o requirements-dev.txt pyproject.toml
 
 clean: ## Removes what the others made
 	rm -rf .venv *.egg-info build dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
