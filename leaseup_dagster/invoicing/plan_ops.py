@@ -145,7 +145,7 @@ def preview_invoices(
     headline = "\n\n".join(filter(None, (report.preview_summary(plan), warning)))
     context.add_output_metadata(
         {
-            **page_and_tables(headline, report.preview_sections(plan, bill, skip)),
+            **page_and_tables(headline, report.preview_sections(plan, bill, skip, seen.landlords)),
             "as of": plan.as_of.isoformat(),
             "to bill": plan.to_bill,
             "total": format_rands(plan.total_cents),
