@@ -177,7 +177,7 @@ def report_reminders(
     results = [result for done in reports for result in done.results]
     late = _as_it_stands(delivery, late, results)
     metadata = _metadata(day, settled, late, results, batches.cadence_of(delivery.rules))
-    context.log.info(outcomes.headline(day, late, results))
+    context.log.info(_headline(day, late, results))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
     yield dg.AssetMaterialization("reminders", metadata=metadata)
     if report.fails(results):
@@ -232,6 +232,10 @@ def preview_reminders(
     )
 
 
+def _headline(day: ReminderDay, late: LateInvoices, results: list[ReminderResult]) -> str:
+    return outcomes.headline(day, late, results, chase.owed(late, results))
+
+
 def _tell_late(context: dg.OpExecutionContext, late: LateInvoices, cadence: Cadence) -> None:
     context.log.info(f"Found {late.late} invoices overdue by more than {cadence.after_days} days")
     context.log.info(
@@ -245,7 +249,7 @@ def _tell(context: dg.OpExecutionContext, results: list[ReminderResult], progres
     fine = report.lines(r for r in results if not r.kind.failed)
     failed = report.lines(r for r in results if r.kind.failed)
     said = ", ".join(f"{count} {kind}" for kind, count in report.counts(results).items())
-    context.log.info("\n".join([*fine, f"{progress}: {said or 'nothing left to do'}"]))
+    context.log.info("\n".join([f"{progress}: {said or 'nothing left to do'}", *fine]))
     if failed:
         context.log.warning("\n".join(failed))
 
@@ -274,7 +278,7 @@ def _metadata(
         "earlier texts still unknown": settled.still_unknown,
     }
     return {
-        **page_and_tables(outcomes.headline(day, late, results), sections),
+        **page_and_tables(_headline(day, late, results), sections),
         "as of": day.as_of.isoformat(),
         **outcomes.numbers(late, results),
         **{name: str(count) for name, count in also.items()},

@@ -82,13 +82,20 @@ def of_tenants(results: Iterable[ReminderResult]) -> dict[Kind, int]:
     return {kind: found[kind] for kind in _OF_INVOICES if found[kind]}
 
 
-def headline(day: ReminderDay, late: LateInvoices, results: Sequence[ReminderResult]) -> str:
-    """Invoices, which add up to those that are late; then tenants and texts."""
+def headline(
+    day: ReminderDay, late: LateInvoices, results: Sequence[ReminderResult], owed: int | None
+) -> str:
+    """Invoices, which add up to those that are late; then tenants and texts.
+
+    `owed`: the cents that are left of what was late as the run began, where they are known.
+    """
     invoices = of_invoices(late, results)
     said = ", ".join(f"{count} {what}" for what, count in invoices.items())
     count = sum(invoices.values())
     are = "invoice is" if count == 1 else "invoices are"
-    first = f"{count} {are} late, {format_rands(late.cents)}"
+    less = owed is not None and owed != late.cents
+    still = f" ({format_rands(owed or 0)} still owed)" if less else ""
+    first = f"{count} {are} late, {format_rands(late.cents)}{still}"
     invoiced = f"{first}: {said}" if said else first
     return f"Reminders as of {day.as_of}: {invoiced}. {_tenants(results)}"
 

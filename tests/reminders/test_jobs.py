@@ -79,9 +79,9 @@ def test_late_tenants_are_texted_and_everything_is_reported(
     assert sorted(numbers) == list(numbers)  # the order in which Dagster plots them
     assert report["marked overdue"] == "2"
     assert report["report"].startswith(
-        "Reminders as of 2026-11-05: 3 invoices are late, R25 500.00: 1 texted about, 1 paid"
-        " meanwhile, 1 without a mobile number. 1 text to 1 tenant; 1 tenant not texted:"
-        " 1 no mobile number."
+        "Reminders as of 2026-11-05: 3 invoices are late, R25 500.00 (R17 000.00 still owed):"
+        " 1 texted about, 1 paid meanwhile, 1 without a mobile number. 1 text to 1 tenant; 1 tenant"
+        " not texted: 1 no mobile number."
     )
     said = logged(instance, result)
     for phrase in (
