@@ -1,11 +1,13 @@
 """Rows for people, in a run's metadata: as tables, and as one page to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
 Cell = str | int | float | bool
 ROWS_SHOWN = 500
+_LINES_SHOWN_WHOLE = 10
+"""So many lines of one event the UI shows; of more it hides the rest."""
 
 
 Section = tuple[Sequence[str], Sequence[Sequence[Cell]]]
@@ -37,6 +39,12 @@ def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]])
     more = [f"… and {len(rows) - ROWS_SHOWN} more"] if len(rows) > ROWS_SHOWN else []
     body = [line(columns), line(["---"] * len(columns)), *map(line, map(linked, rows[:ROWS_SHOWN]))]
     return "\n".join([f"**{name}**", "", *body, "", *more])
+
+
+def shown_whole(lines: Sequence[str]) -> Iterator[str]:
+    """A list for the log, in events of which the UI hides nothing behind a click."""
+    parts = range(0, len(lines), _LINES_SHOWN_WHOLE)
+    return ("\n".join(lines[start : start + _LINES_SHOWN_WHOLE]) for start in parts)
 
 
 def markdown(said: str) -> MetadataValue:
