@@ -65,6 +65,7 @@ class Ui:
         row = self.page.locator("tr", has=self.page.get_by_text(step, exact=True))
         row.get_by_text("[Show Markdown]").last.click()
         self.page.get_by_role("button", name="Close").wait_for()
+        self.page.wait_for_timeout(500)  # it fades in
 
     def ask(self, query: str) -> Any:
         body = json.dumps({"query": query}).encode()

@@ -140,7 +140,7 @@ def test_the_timeline_shows_the_last_hours(ui: Ui) -> None:
     page.get_by_text("24hr").click()
     expect(page.get_by_role("link", name=CHECK)).to_be_visible()
     ui.shot("timeline")
-    page.get_by_role("button", name="arrow_back").first.click()
+    page.get_by_role("button", name="Now", exact=True).locator("xpath=preceding::button[1]").click()
     page.wait_for_timeout(3_000)
     ui.shot("timeline-before")
 
@@ -216,10 +216,14 @@ def test_a_run_at_work_shows_how_far_it_is(ui: Ui, world: World) -> None:
     day = resolve_as_of("") + timedelta(days=15)
     run_id = ui.launch(CHECK, config_of("plan_invoices", as_of=f"'{day}'"))
 
-    page = ui.open(f"/runs/{run_id}")
+    said = re.compile(r"Batch 1 of \d: \d+ of \d+ done")
+    asked = f'{{logsForRun(runId:"{run_id}"){{...on EventConnection{{events{{...on'
+    asked += " MessageEvent{message}}}}}"
     try:
-        how_far = page.get_by_text(re.compile(r"Batch 1 of \d: \d+ of \d+ done"))
-        expect(how_far.first).to_be_visible(timeout=40_000)
+        # The page asks less and less often where nothing happens: up to 16 seconds later.
+        ui.until(lambda: bool(said.search(str(ui.ask(asked)))))
+        page = ui.open(f"/runs/{run_id}")
+        expect(page.get_by_text(said).first).to_be_visible()
         ui.shot("at-work")
     finally:
         slow.release()
