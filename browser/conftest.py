@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from leaseup_dagster.sandbox.dev import serving
 from leaseup_dagster.sandbox.world import World
@@ -33,6 +33,39 @@ class Ui:
         """What a person sees now, for a person to look at."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png")
+
+    def launch(self, job: str, config: str, shot: str = "") -> str:
+        """Types the config into the Launchpad and presses Launch Run; the run's id."""
+        before = len(self.runs(job))
+        page = self.open(f"{LOCATION}/jobs/{job}/playground")
+        editor = page.locator(".CodeMirror")
+        expect(editor).to_contain_text("ops:")
+        if shot:
+            self.shot(f"{shot}-empty")
+        editor.evaluate("(e, said) => e.CodeMirror.setValue(said)", config)
+        if shot:
+            self.shot(shot)
+        page.get_by_role("button", name="Launch Run").click()
+        page.wait_for_url("**/runs/**")
+        self.until(lambda: len(self.runs(job)) > before)
+        return self.runs(job)[0]["runId"]
+
+    def ended(self, job: str, run_id: str) -> str:
+        """How the run ended, when it has."""
+
+        def status() -> str:
+            (found,) = [run["status"] for run in self.runs(job) if run["runId"] == run_id]
+            return found
+
+        self.until(lambda: status() in ("SUCCESS", "FAILURE"))
+        return status()
+
+    def read(self, step: str = "report") -> None:
+        """Opens the page that a run or an asset has at `report`, below all others that it has."""
+        row = self.page.locator("tr", has=self.page.get_by_text(step, exact=True))
+        row.get_by_text("[Show Markdown]").last.click()
+        self.page.get_by_role("button", name="Close").wait_for()
+        self.page.wait_for_timeout(500)  # it fades in
 
     def ask(self, query: str) -> Any:
         body = json.dumps({"query": query}).encode()
@@ -84,7 +117,9 @@ def ui(served: tuple[World, str], browser_path: str) -> Iterator[Ui]:
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
+        page = browser.new_page(
+            viewport={"width": 1500, "height": 950}, timezone_id="Africa/Johannesburg"
+        )
         page.set_default_timeout(30_000)
         yield Ui(page, served[1])
         browser.close()

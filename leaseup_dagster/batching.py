@@ -31,13 +31,19 @@ class Place:
     def progress(self, handled: int, seconds: float) -> str:
         """`Batch 3 of 10: 30 of 100 done, 9.1 a second, about 8 s left`, when `handled` items of
         this batch took so many seconds."""
-        done = self.before + handled
-        said = f"Batch {self.number} of {self.of}: {done} of {self.total} done"
-        if not handled or seconds <= 0:
-            return said
-        rate = handled / seconds
-        left = (self.total - done) / rate
-        return f"{said}, {rate:.1f} a second" + (f", about {_duration(left)} left" if left else "")
+        said = how_far(self.before + handled, self.total, handled, seconds)
+        return f"Batch {self.number} of {self.of}: {said}"
+
+
+def how_far(done: int, total: int, handled: int, seconds: float) -> str:
+    """`30 of 100 done, 9.1 a second, about 8 s left`, when the last `handled` of those that are
+    done took so many seconds."""
+    said = f"{done} of {total} done"
+    if not handled or seconds <= 0:
+        return said
+    rate = handled / seconds
+    left = (total - done) / rate
+    return f"{said}, {rate:.1f} a second" + (f", about {_duration(left)} left" if left else "")
 
 
 def _duration(seconds: float) -> str:

@@ -1,11 +1,14 @@
 """Rows for people, in a run's metadata: as tables, and as one page to read."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
 Cell = str | int | float | bool
 ROWS_SHOWN = 500
+_LINES_SHOWN_WHOLE = 10
+"""So many lines of one event the UI shows; of more it hides the rest."""
 
 
 Section = tuple[Sequence[str], Sequence[Sequence[Cell]]]
@@ -26,7 +29,8 @@ def page_and_tables(headline: str, sections: Mapping[str, Section]) -> dict[str,
 
 def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     def line(cells: Sequence[Cell]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+        said = (str(cell).replace("|", "\\|") for cell in cells)
+        return "| " + " | ".join(_AMOUNT.sub(_on_one_line, cell) for cell in said) + " |"
 
     def linked(row: Sequence[Cell]) -> list[Cell]:
         return [
@@ -37,6 +41,20 @@ def _markdown(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]])
     more = [f"… and {len(rows) - ROWS_SHOWN} more"] if len(rows) > ROWS_SHOWN else []
     body = [line(columns), line(["---"] * len(columns)), *map(line, map(linked, rows[:ROWS_SHOWN]))]
     return "\n".join([f"**{name}**", "", *body, "", *more])
+
+
+def shown_whole(lines: Sequence[str]) -> Iterator[str]:
+    """A list for the log, in events of which the UI hides nothing behind a click."""
+    parts = range(0, len(lines), _LINES_SHOWN_WHOLE)
+    return ("\n".join(lines[start : start + _LINES_SHOWN_WHOLE]) for start in parts)
+
+
+_AMOUNT = re.compile(r"R\d{1,3}(?: \d{3})+")
+
+
+def _on_one_line(amount: re.Match[str]) -> str:
+    """A narrow column must not break `R8 500.00` in two."""
+    return amount[0].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def markdown(said: str) -> MetadataValue:

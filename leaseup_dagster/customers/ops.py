@@ -84,6 +84,7 @@ def create_customers(
         batch.tenant_ids,
         width=tasks.batch_size,
         seconds=seconds_left(context, tasks.taking_seconds),
+        tell=context.log.info,
     )
     done = _report(context, engine, batch.tenant_ids, outcomes)
     progress = batch.place.progress(len(batch.tenant_ids), time.monotonic() - began)
@@ -131,7 +132,7 @@ def register_planned_customers(
         )
     seconds = seconds_left(context, tasks.taking_seconds)
     outcomes = Registration(engine, paystack).register_all(
-        tenant_ids, width=tasks.batch_size, seconds=seconds
+        tenant_ids, width=tasks.batch_size, seconds=seconds, tell=context.log.info
     )
     rejected = next((o.why for o in outcomes if o.kind is Kind.KEY_REJECTED), None)
     if rejected:

@@ -5,13 +5,15 @@ harmless: after a crash it is simply asked again.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from leaseup_dagster.batching import how_far
 from leaseup_dagster.customers import missing, outdated, rehearsal
 from leaseup_dagster.customers.addresses import what_is_wrong
 from leaseup_dagster.customers.missing import Applicant
@@ -63,9 +65,15 @@ class Registration:
     recording: Recording = field(default_factory=Recording)
 
     def register_all(
-        self, tenant_ids: Sequence[str], *, width: int, seconds: float
+        self,
+        tenant_ids: Sequence[str],
+        *,
+        width: int,
+        seconds: float,
+        tell: Callable[[str], None] | None = None,
     ) -> list[Outcome]:
-        """Those of the tenants that need it, `width` at once, for so many seconds.
+        """Those of the tenants that need it, `width` at once, for so many seconds. While it lasts
+        `tell` is told how far it is.
 
         One bad tenant stops no other. Tenants without an outcome were left as they are. Raises
         CannotRecord, and asks nobody, if a customer could not be kept.
@@ -76,8 +84,21 @@ class Registration:
             todo = missing.applicants(connection, tenant_ids)
         if todo:
             require(self.engine, rehearsal.registered(todo[0]))
-        stop = self.paystack.stop
-        done = in_flight(self.register, _by_email(todo), width=width, stop=stop, seconds=seconds)
+        began, addresses = time.monotonic(), _by_email(todo)
+
+        def tell_done(done: int) -> None:
+            if tell:
+                said = how_far(done, len(addresses), done, time.monotonic() - began)
+                tell(f"Paystack customers: {said}")
+
+        done = in_flight(
+            self.register,
+            addresses,
+            width=width,
+            stop=self.paystack.stop,
+            seconds=seconds,
+            tell=tell_done,
+        )
         return [outcome for outcomes in done for outcome in outcomes]
 
     def let_go_of_unknown(self, tenant_ids: Sequence[str]) -> list[str]:

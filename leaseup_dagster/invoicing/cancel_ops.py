@@ -203,7 +203,8 @@ def _show(
         seconds=seconds_left(context, tasks.taking_seconds),
     )
     seen = cancellation_look.look(chosen, in_leaseup, at_paystack)
-    context.log.info("\n".join([*seen.lines(), seen.headline]))
+    for said in filter(None, ("\n".join(seen.lines()), seen.headline)):
+        context.log.info(said)
     sections = {"invoices": (cancellation_look.COLUMNS, seen.rows())}
     context.add_output_metadata({**page_and_tables(seen.headline, sections)})
 
@@ -213,7 +214,8 @@ def _report(context: dg.OpExecutionContext, done: CancellationReport) -> None:
         **page_and_tables(done.headline, {"invoices": (COLUMNS, done.rows())}),
         **done.counts(),
     }
-    context.log.info("\n".join([*done.lines(), done.headline]))
+    for said in filter(None, ("\n".join(done.lines()), done.headline)):
+        context.log.info(said)
     if done.failed and not done.outcomes:  # nothing that was named could be tried
         raise ConfigFailure(done.in_words(), metadata)
     if done.failed:

@@ -29,6 +29,17 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Billed:
+    """What some months come to. Amounts in cents of a rand."""
+
+    invoices: int = 0
+    cents: int = 0
+
+    def __add__(self, other: "Billed") -> "Billed":
+        return Billed(self.invoices + other.invoices, self.cents + other.cents)
+
+
+@dataclass(frozen=True)
 class Skipped:
     """How many leases were skipped for one reason, and the first of them."""
 

@@ -86,10 +86,12 @@ def create_planned_invoices(
         seconds_left(context, tasks.taking_seconds),
         lambda done: context.log.info(batch.place.progress(done, time.monotonic() - began)),
     )
-    _tell_progress(context, batch, outcomes, time.monotonic() - began)
+    took = time.monotonic() - began
     with engine.connect() as connection:
         results = standing.results(connection, batch.keys)
     _tell(context, outcomes, results)
+    # Below the list of them: it is what a person who follows the run looks for.
+    _tell_progress(context, batch, outcomes, took)
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
         raise RuntimeError(f"{len(again)} of {len(batch.keys)} invoices to be tried again")

@@ -1,6 +1,5 @@
 """The steps that plan, as Dagster sees them. They write at most the plan, and call nobody."""
 
-from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -16,10 +15,7 @@ from leaseup_dagster.money import format_rands
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import ConfigFailure, DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
-from leaseup_dagster.tables import ROWS_SHOWN, page_and_tables, table
-
-_LINES_SHOWN_WHOLE = 10
-"""So many lines of one event the UI shows; of more it hides the rest behind a click."""
+from leaseup_dagster.tables import ROWS_SHOWN, page_and_tables, shown_whole, table
 
 
 class PlanConfig(DayConfig):
@@ -136,8 +132,8 @@ def preview_invoices(
     as_of, bill_from = config.day(), config.first_day()
     seen = planning.preview(engine, as_of, tasks, ROWS_SHOWN, bill_from)
     plan, bill, skip = seen.plan, seen.bill, seen.skip
-    for lines in _parts(report.preview_lines(plan, bill, skip), _LINES_SHOWN_WHOLE):
-        context.log.info("\n".join(lines))
+    for lines in shown_whole(report.preview_lines(plan, bill, skip)):
+        context.log.info(lines)
     context.log.info(report.preview_summary(plan))
     warning = brake.too_large(plan, tasks.max_new_invoices, confirmed=0)
     if warning:
@@ -145,16 +141,12 @@ def preview_invoices(
     headline = "\n\n".join(filter(None, (report.preview_summary(plan), warning)))
     context.add_output_metadata(
         {
-            **page_and_tables(headline, report.preview_sections(plan, bill, skip)),
+            **page_and_tables(headline, report.preview_sections(plan, bill, skip, seen.landlords)),
             "as of": plan.as_of.isoformat(),
             "to bill": plan.to_bill,
             "total": format_rands(plan.total_cents),
         }
     )
-
-
-def _parts(lines: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (lines[start : start + size] for start in range(0, len(lines), size))
 
 
 def _tell_plan(context: dg.OpExecutionContext, plan: InvoicePlan) -> None:

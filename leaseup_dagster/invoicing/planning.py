@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, TextClause, text
 
 from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
-from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey, Skipped, Verdict
+from leaseup_dagster.invoicing.keys import Billed, InvoicePlan, LedgerKey, Skipped, Verdict
 from leaseup_dagster.invoicing.months import (
     GIVEN_MONTHS,
     NEXT_MONTHS,
@@ -107,14 +107,20 @@ would_skip AS (
     SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM verdict
     WHERE reason IS NOT NULL
     ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id LIMIT :limit
+),
+of_landlord AS (
+    SELECT landlord_id, count(*) AS invoices, coalesce(sum(amount_cents), 0)::bigint AS cents
+    FROM verdict WHERE reason IS NULL GROUP BY landlord_id
 )
 """
 
-# Counts and the first few of one reading: two would be of two moments, and take twice as long.
+# Counts, sums and the first few of one reading: two would be of two moments, and take twice as
+# long.
 _LOOKED_AT = f"""
 SELECT 'count' AS about, to_jsonb(summary) AS told FROM ({_SUMMARY}) AS summary
 UNION ALL SELECT 'bill', to_jsonb(would_bill) FROM would_bill
 UNION ALL SELECT 'skip', to_jsonb(would_skip) FROM would_skip
+UNION ALL SELECT 'landlord', to_jsonb(of_landlord) FROM of_landlord
 """
 
 
@@ -163,6 +169,8 @@ class Preview:
     plan: InvoicePlan
     bill: list[Verdict]
     skip: list[Verdict]
+    landlords: dict[str, Billed]
+    """Of all months that would be billed, not only of the first."""
 
 
 def preview(
@@ -186,6 +194,9 @@ def preview(
         )
     ahead = attrgetter("key")
     needs_a_person = {reason.value for reason in NEEDS_A_PERSON}
+    landlords: dict[str, Billed] = {}
+    for who, billed in (one for part in seen for one in part.landlords.items()):
+        landlords[who] = landlords.get(who, Billed()) + billed
     return Preview(
         InvoicePlan.together([part.plan for part in seen], LISTED),
         sorted((one for part in seen for one in part.bill), key=ahead)[:limit],
@@ -193,6 +204,7 @@ def preview(
             (one for part in seen for one in part.skip),
             key=lambda one: (one.reason not in needs_a_person, one.key),
         )[:limit],
+        landlords,
     )
 
 
@@ -209,7 +221,7 @@ def look(
     connection.execute(_ALLOW_LARGE)
     asked = statement(verdicts(_months(bill_from), shard.has) + _FIRST + _LOOKED_AT)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings | _LISTING | {"limit": limit}
-    told: dict[str, list[Any]] = {"count": [], "bill": [], "skip": []}
+    told: dict[str, list[Any]] = {"count": [], "bill": [], "skip": [], "landlord": []}
     for row in connection.execute(asked, values):
         told[row.about].append(SimpleNamespace(**row.told))
     # Rows of a union come in no order.
@@ -227,7 +239,8 @@ def look(
         ]
         for about in ("bill", "skip")
     )
-    return Preview(_plan_of(counts, as_of), bill, skip)
+    landlords = {row.landlord_id: Billed(row.invoices, row.cents) for row in told["landlord"]}
+    return Preview(_plan_of(counts, as_of), bill, skip, landlords)
 
 
 def plan_one(

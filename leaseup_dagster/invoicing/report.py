@@ -1,13 +1,14 @@
 """What a run says it did: counts, and rows for people. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from leaseup_dagster.invoicing import reasons
 from leaseup_dagster.invoicing.creation import Outcome
 from leaseup_dagster.invoicing.keys import (
     BatchReport,
+    Billed,
     Compared,
     InvoicePlan,
     InvoiceResult,
@@ -147,22 +148,25 @@ def preview_skipped_rows(skip: Iterable[Verdict]) -> list[tuple[str, str, str, s
     ]
 
 
-def preview_landlord_rows(bill: Iterable[Verdict]) -> list[tuple[str, int, str]]:
-    """What these months come to for each landlord, the most first, after the sum of all."""
-    months, cents = _sums((one.landlord_id, one.amount_cents or 0) for one in bill)
-    everyone = sorted(months, key=lambda who: (-cents[who], who))
-    rows = [(who, months[who], format_rands(cents[who])) for who in everyone]
-    return [(_ALL, months.total(), format_rands(cents.total())), *rows] if rows else []
+def preview_landlord_rows(landlords: Mapping[str, Billed]) -> list[tuple[str, int, str]]:
+    """What would be billed for each landlord, the most first, after the sum of all."""
+    total = sum(landlords.values(), Billed())
+    everyone = sorted(landlords.items(), key=lambda one: (-one[1].cents, one[0]))
+    rows = [(who, sum_.invoices, format_rands(sum_.cents)) for who, sum_ in everyone]
+    return [(_ALL, total.invoices, format_rands(total.cents)), *rows] if rows else []
 
 
 def preview_sections(
-    plan: InvoicePlan, bill: Sequence[Verdict], skip: Sequence[Verdict]
+    plan: InvoicePlan,
+    bill: Sequence[Verdict],
+    skip: Sequence[Verdict],
+    landlords: Mapping[str, Billed],
 ) -> dict[str, Section]:
-    """The preview as tables; `bill` may be only the first of what would be billed."""
-    cut = f", of the first {len(bill)} invoices" if len(bill) < plan.to_bill else ""
+    """The preview as tables; `bill` may be only the first of what would be billed, `landlords` has
+    all of it."""
     return {
+        "by landlord": (PREVIEW_LANDLORD_COLUMNS, preview_landlord_rows(landlords)),
         "would bill": (PREVIEW_COLUMNS, preview_rows(bill)),
-        f"by landlord{cut}": (PREVIEW_LANDLORD_COLUMNS, preview_landlord_rows(bill)),
         "would skip": (PREVIEW_SKIPPED_COLUMNS, preview_skipped_rows(skip)),
         "skipped by reason": (SKIPPED_COLUMNS, skipped_rows(plan)),
     }

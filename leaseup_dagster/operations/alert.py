@@ -24,6 +24,12 @@ class Alert:
         return f"{_shortened(said, room)} {self.link}"
 
 
+def in_short(reasons: Sequence[str]) -> str:
+    """What a person reads last of a run that failed: each reason once, without its class."""
+    said = (_CLASS_IN_FRONT.sub("", reason.strip(), count=1) for reason in reasons)
+    return "\n".join(["Why the run failed, and what to do:", *dict.fromkeys(said)])
+
+
 def failed_run(job: str, run_id: str, reasons: Sequence[str], ui_url: str) -> Alert:
     """A run has failed; `reasons` are the messages of the steps that did."""
     first = _plain(reasons[0]) if reasons else "its process died, or it never began"

@@ -48,6 +48,8 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     if record.tags.get(_WILL_RETRY) == "true":
         context.log.info(f"Run {run.run_id} of {run.job_name} failed and is started again")
         return
+    # Below the stacks and the steps that were not executed, where a person looks first.
+    context.instance.report_engine_event(alert.in_short(_reasons(context)), run)
     if launched.by_a_person(record.tags) and _is_refused(context):
         context.instance.add_run_tags(run.run_id, {TOLD: REFUSED})
         context.log.info(

@@ -100,12 +100,23 @@ def _owed(one: Chased, said: _Said) -> int | None:
     return 0 if result is not None and result.kind in _SETTLED else one.due_cents
 
 
+def owed(late: LateInvoices, results: Iterable[ReminderResult]) -> int | None:
+    """The cents that are left of all late invoices; None where not all of them are listed."""
+    return _still_owed(late, _by_reader(results))
+
+
+def _still_owed(late: LateInvoices, said: _Said) -> int | None:
+    shown = late.oldest[: ROWS_SHOWN - 1]
+    cents = {one.invoice_id: _owed(one, said) or 0 for one in shown}
+    whole = len(cents) == late.late and len(shown) == len(late.oldest)
+    return sum(cents.values()) if whole else None
+
+
 def _total(late: LateInvoices, said: _Said) -> tuple[Cell, ...]:
     """As the run found it, if not all of it is listed."""
-    shown = late.oldest[: ROWS_SHOWN - 1]
-    owed = {one.invoice_id: _owed(one, said) or 0 for one in shown}
-    if len(owed) == late.late and len(shown) == len(late.oldest):
-        what, cents = "total, each invoice once", sum(owed.values())
+    still = _still_owed(late, said)
+    if still is not None:
+        what, cents = "total, each invoice once", still
     else:
         what, cents = f"total of all {late.late} late invoices, as the run began", late.cents
     return (what, "", "", "", "", format_rands(cents), "", "", "", "")

@@ -41,7 +41,7 @@ from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.sms.gsm7 import fingerprint
 from leaseup_dagster.stopping import seconds_left
-from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables
+from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables, shown_whole
 
 
 class ReminderConfig(DayConfig):
@@ -178,8 +178,9 @@ def report_reminders(
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     results = [result for done in reports for result in done.results]
     late = _as_it_stands(delivery, late, results)
-    metadata = _metadata(day, settled, late, results, batches.cadence_of(delivery.rules))
-    context.log.info(outcomes.headline(day, late, results))
+    cadence = batches.cadence_of(delivery.rules)
+    metadata = _metadata(day, settled, late, results, cadence)
+    context.log.info(_headline(day, late, results, cadence))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
     yield dg.AssetMaterialization("reminders", metadata=metadata)
     if report.fails(results):
@@ -215,12 +216,15 @@ def preview_reminders(
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         shown = preview.look_ahead(connection, reminder_rules, as_of, ROWS_SHOWN)
     _tell_late(context, shown.late, batches.cadence_of(reminder_rules))
+    for lines in shown_whole(preview.lines(shown)):
+        context.log.info(lines)
     sections: dict[str, Section] = {
         "would text": (preview.COLUMNS, shown.rows),
         "would skip": (chase.COLUMNS, shown.skipped),
     }
     headline = (
-        f"{shown.late.late} invoices are late, {format_rands(shown.late.cents)};"
+        f"{shown.late.late} invoices are {outcomes.how_late(reminder_rules.after_days)},"
+        f" {format_rands(shown.late.cents)};"
         f" {shown.late.tenants} tenants are due a text about {len(shown.late.due)} of them, if"
         " Paystack says that they have not paid. Nothing was written, nobody was called."
     )
@@ -232,6 +236,13 @@ def preview_reminders(
             "due a text": len(shown.late.due),
         }
     )
+
+
+def _headline(
+    day: ReminderDay, late: LateInvoices, results: list[ReminderResult], cadence: Cadence
+) -> str:
+    owed = chase.owed(late, results)
+    return outcomes.headline(day, late, results, owed, cadence.after_days)
 
 
 def _tell_late(context: dg.OpExecutionContext, late: LateInvoices, cadence: Cadence) -> None:
@@ -247,7 +258,7 @@ def _tell(context: dg.OpExecutionContext, results: list[ReminderResult], progres
     fine = report.lines(r for r in results if not r.kind.failed)
     failed = report.lines(r for r in results if r.kind.failed)
     said = ", ".join(f"{count} {kind}" for kind, count in report.counts(results).items())
-    context.log.info("\n".join([*fine, f"{progress}: {said or 'nothing left to do'}"]))
+    context.log.info("\n".join([f"{progress}: {said or 'nothing left to do'}", *fine]))
     if failed:
         context.log.warning("\n".join(failed))
 
@@ -276,7 +287,7 @@ def _metadata(
         "earlier texts still unknown": settled.still_unknown,
     }
     return {
-        **page_and_tables(outcomes.headline(day, late, results), sections),
+        **page_and_tables(_headline(day, late, results, cadence), sections),
         "as of": day.as_of.isoformat(),
         **outcomes.numbers(late, results),
         **{name: str(count) for name, count in also.items()},

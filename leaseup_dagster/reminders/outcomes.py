@@ -82,15 +82,31 @@ def of_tenants(results: Iterable[ReminderResult]) -> dict[Kind, int]:
     return {kind: found[kind] for kind in _OF_INVOICES if found[kind]}
 
 
-def headline(day: ReminderDay, late: LateInvoices, results: Sequence[ReminderResult]) -> str:
-    """Invoices, which add up to those that are late; then tenants and texts."""
+def headline(
+    day: ReminderDay,
+    late: LateInvoices,
+    results: Sequence[ReminderResult],
+    owed: int | None,
+    after_days: int,
+) -> str:
+    """Invoices, which add up to those that are late; then tenants and texts.
+
+    `owed`: the cents that are left of what was late as the run began, where they are known.
+    """
     invoices = of_invoices(late, results)
     said = ", ".join(f"{count} {what}" for what, count in invoices.items())
     count = sum(invoices.values())
     are = "invoice is" if count == 1 else "invoices are"
-    first = f"{count} {are} late, {format_rands(late.cents)}"
+    less = owed is not None and owed != late.cents
+    still = f" ({format_rands(owed or 0)} still owed)" if less else ""
+    first = f"{count} {are} {how_late(after_days)}, {format_rands(late.cents)}{still}"
     invoiced = f"{first}: {said}" if said else first
     return f"Reminders as of {day.as_of}: {invoiced}. {_tenants(results)}"
+
+
+def how_late(after_days: int) -> str:
+    """What makes an invoice one to text about; the arrears begin a day after the due date."""
+    return f"more than {_count(after_days, 'day')} late"
 
 
 def _tenants(results: Sequence[ReminderResult]) -> str:

@@ -40,6 +40,20 @@ def look_ahead(connection: Connection, rules: ReminderSettings, as_of: date, sho
     return Preview(late, told, chase.skipped(listed, due[0]))
 
 
+def lines(shown: Preview) -> list[str]:
+    """Whom a run would text and whom not, for the log."""
+    told = [
+        f"Would text {tenants} ({number}) about {invoice}, {amount}: reminder {step}"
+        for invoice, tenants, step, number, amount, _ in shown.rows
+    ]
+    skipped = [dict(zip(chase.COLUMNS, row, strict=True)) for row in shown.skipped]
+    return told + [
+        f"Would skip {one['tenant']} about {one['invoice']}, {one['amount owed']},"
+        f" {one['days late']} days late: {one['outcome']}"
+        for one in skipped
+    ]
+
+
 def _rows(text: Text, rules: ReminderSettings) -> list[tuple[str, str, int, str, str, int]]:
     """A row for each invoice of the text; it costs its messages once."""
     body = words(template_of(text.facts, rules.template, rules.template_several), text.facts)

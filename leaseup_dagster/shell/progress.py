@@ -27,6 +27,8 @@ _CLASS_IN_FRONT = re.compile(r"^[\w.]+: ")
 class Progress:
     """Fed with each event of a run once; what it has learnt is how the run ended."""
 
+    whole: bool = False
+    """Whether each line is shown of what is said in several, as lists of a look are."""
     steps_failed: list[StepFailureData] = field(default_factory=list)
     run_failed: SerializableErrorInfo | None = None
     last_said: str = ""
@@ -40,7 +42,8 @@ class Progress:
         if said:
             self.last_shown = said
             at = datetime.fromtimestamp(entry.timestamp, tz=timezone.utc)
-            yield f"{timestamp(at).partition(' ')[2]}  {said}"
+            clock = f"{timestamp(at).partition(' ')[2]}  "
+            yield clock + said.replace("\n", "\n" + " " * len(clock))
 
     def _of_ours(self, entry: dg.EventLogEntry) -> str:
         said = entry.user_message.strip()
@@ -48,7 +51,9 @@ class Progress:
             return ""
         self.last_said = said
         first, *more = said.splitlines() or [""]
-        return f"{first} (and {len(more)} lines more)" if more else first
+        if self.whole or not more:
+            return said
+        return f"{first} (and {len(more)} line{'s' if len(more) > 1 else ''} more)"
 
     def _of_dagster(self, event: dg.DagsterEvent) -> str:
         data, step = event.event_specific_data, event.step_key or ""

@@ -15,11 +15,13 @@ from dagster._core.execution.api import execute_run
 from dagster._utils.interrupts import capture_interrupts
 
 from leaseup_dagster.operations.checkup import dagster_storage
+from leaseup_dagster.retries import BY_HAND, FOR, LOOKING_ONLY
 from leaseup_dagster.settings import SettingsError
 from leaseup_dagster.shell.asked import check_config, checked_job, read_config
 from leaseup_dagster.shell.progress import Progress
 
 _LOOK_SECONDS = 0.5
+_READ_WHOLE = (BY_HAND[FOR], LOOKING_ONLY[FOR])
 _DEFINITIONS = "leaseup_dagster.definitions"
 _HIDDEN = "__"
 # With it the job's own page in the UI counts the run, where the location has its usual name.
@@ -59,7 +61,7 @@ def _run(
         repository_load_data=repository.get_definition().repository_load_data,
     )
     tell(f"Run {created.run_id} of {job}")
-    progress = Progress()
+    progress = Progress(whole=definition.run_tags.get(FOR) in _READ_WHOLE)
     with _followed(instance, created.run_id, progress, tell), suppress(*_INTERRUPTS):
         execute_run(recon, created, instance, raise_on_error=False)
     ended = instance.get_run_by_id(created.run_id)

@@ -38,6 +38,18 @@ def test_a_tenant_gets_the_customer_made_for_it(
     assert (customer.email, customer.phone) == ("thandi@example.com", "+27821234567")
 
 
+def test_while_it_lasts_it_says_how_far_it_is(
+    registration: Registration, tenants: Tenants, monkeypatch: pytest.MonkeyPatch,
+    paystack: PaystackStandIn,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("leaseup_dagster.stopping.TELL_SECONDS", 0)
+    said: list[str] = []
+
+    registration.register_all(tenants(3), width=1, seconds=60, tell=said.append)
+
+    assert said[-1].startswith("Paystack customers: 3 of 3 done, ")
+
+
 def test_paystack_is_told_the_tenant_id_and_the_source_and_no_more(
     register: Register, tenants: Tenants, paystack: PaystackStandIn
 ) -> None:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.invoicing import brake, planning
-from leaseup_dagster.invoicing.keys import InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.keys import Billed, InvoicePlan, LedgerKey
+from leaseup_dagster.invoicing.report import preview_landlord_rows
 from leaseup_dagster.sandbox.builders import a_tenant, an_invoice
 from leaseup_dagster.settings import TaskSettings
 
@@ -219,6 +220,21 @@ def test_a_preview_writes_nothing_and_finds_what_the_plan_finds(
 
     assert ledger(connection) == []
     assert seen.plan == plan()
+
+
+def test_a_previews_sums_by_landlord_are_of_all_months_and_not_of_the_first(
+    engine: Engine, due_lease: Lease, tasks: TaskSettings
+) -> None:
+    for _ in range(3):
+        due_lease()
+
+    seen = planning.preview(engine, TODAY, tasks, limit=1)
+
+    assert len(seen.bill) == 1
+    assert sum(seen.landlords.values(), Billed()) == Billed(3, 2_550_000)
+    everything, *landlords = preview_landlord_rows(seen.landlords)
+    assert everything == ("all landlords", 3, "R25 500.00")
+    assert [row[1:] for row in landlords] == [(1, "R8 500.00")] * 3
 
 
 def test_the_brake_names_the_number_and_how_to_confirm_it(due_lease: Lease, plan: Plan) -> None:

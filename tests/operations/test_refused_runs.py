@@ -58,6 +58,10 @@ def test_a_slip_of_who_launched_it_is_told_to_nobody_else(
 
     assert said in reason(result)
     assert inbox.messages == []
+    last = instance.all_logs(result.run_id)[-1].dagster_event
+    assert last is not None
+    assert str(last.message).startswith("Why the run failed, and what to do:\n")
+    assert said in str(last.message)
 
 
 @pytest.mark.parametrize(

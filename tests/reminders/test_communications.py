@@ -294,7 +294,7 @@ def test_a_period_is_in_days_of_johannesburg_both_included(
     [
         ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"), ("+27*****4567", "'+27*****4567"),
         ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), (" =1", "' =1"),
-        ("\r=1", "'\r=1"), ("plain", "plain"), (None, ""), (3, "3"), ("", ""),
+        ("\r=1", "'\r=1"), ("plain", "plain"), (None, ""), (3, "3"), (-3, "-3"), ("", ""),
     ],
 )  # fmt: skip
 def test_no_cell_is_taken_for_a_formula(cell: object, said: str) -> None:

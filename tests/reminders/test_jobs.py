@@ -79,9 +79,9 @@ def test_late_tenants_are_texted_and_everything_is_reported(
     assert sorted(numbers) == list(numbers)  # the order in which Dagster plots them
     assert report["marked overdue"] == "2"
     assert report["report"].startswith(
-        "Reminders as of 2026-11-05: 3 invoices are late, R25 500.00: 1 texted about, 1 paid"
-        " meanwhile, 1 without a mobile number. 1 text to 1 tenant; 1 tenant not texted:"
-        " 1 no mobile number."
+        "Reminders as of 2026-11-05: 3 invoices are more than 3 days late, R25 500.00 (R17 000.00"
+        " still owed): 1 texted about, 1 paid meanwhile, 1 without a mobile number. 1 text"
+        " to 1 tenant; 1 tenant not texted: 1 no mobile number."
     )
     said = logged(instance, result)
     for phrase in (
@@ -138,7 +138,10 @@ def test_who_waits_and_who_had_the_last_reminder_is_in_the_table(texting, send, 
     assert [(row["tenant"], row["outcome"]) for row in told] == [
         (made.tenant_id, "waiting"), (made.tenant_id, "had the last reminder"),
     ]  # fmt: skip
-    assert "1 invoice is late, R8 500.00: 1 waiting for their next reminder." in waiting["report"]
+    assert (
+        "1 invoice is more than 3 days late, R8 500.00: 1 waiting for their next reminder."
+        in waiting["report"]
+    )
     assert "a person should ask" in told[1]["why"]
 
 
@@ -157,7 +160,8 @@ def test_two_who_share_a_lease_are_two_rows_and_one_invoice(
     assert {row["tenant"] for row in rows} == {made.tenant_id, other}
     assert total["amount owed"] == "R8 500.00"
     assert (
-        "1 invoice is late, R8 500.00: 1 texted about. 2 texts to 2 tenants." in (report["report"])
+        "1 invoice is more than 3 days late, R8 500.00: 1 texted about. 2 texts to 2 tenants."
+        in (report["report"])
     )
 
 
@@ -296,10 +300,10 @@ def test_at_night_the_run_texts_nobody_unless_it_is_told_to(texting, send, late,
 
 
 def test_the_preview_shows_everything_writes_nothing_and_calls_nobody(
-    texting, run, late, paystack, twilio, connection
+    texting, run, late, paystack, twilio, connection, instance
 ) -> None:
     made: Late = late(status="PENDING")
-    late(phone="n/a")
+    landline: Late = late(phone="n/a")
     config = {"preview_reminders": {"as_of": day(4).isoformat()}}
 
     result = run("preview_late_payment_reminders", config)
@@ -313,6 +317,11 @@ def test_the_preview_shows_everything_writes_nothing_and_calls_nobody(
     assert [record.data["outcome"] for record in shown["would skip"].records] == [
         "no mobile number"
     ]
+    said = logged(instance, result)
+    assert (
+        f"Would text {made.tenant_id} ({row['number']}) about {made.invoice_id}, R8 500.00" in said
+    )
+    assert f"Would skip {landline.tenant_id} about {landline.invoice_id}, R8 500.00, 4 days" in said
     assert status(connection, made.invoice_id) == "PENDING"
     assert paystack.requests == twilio.requests == ledger_rows(connection) == []
 

@@ -246,6 +246,6 @@ def test_a_run_that_goes_on_from_failure_counts_what_is_left_in_the_database(
     )
 
     assert events[0].metadata["left for the next run"].value == "3"
-    assert "3 invoices are late, R0.00: 3 left for the next run." in (
+    assert "3 invoices are more than 3 days late, R0.00: 3 left for the next run." in (
         events[0].metadata["report"].value
     )

@@ -103,6 +103,16 @@ def test_it_tells_how_far_it_is_and_last_what_came_of_it(
     assert connection.execute(text("SELECT count(*) FROM invoice")).scalar() == 25
 
 
+def test_of_a_look_every_line_is_shown(shell: Shell, leases: None) -> None:
+    asked = {"ops": {"preview_invoices": {"config": {"as_of": "2026-11-24"}}}}
+
+    done = shell.run("preview_upcoming_invoices", "--config", json.dumps(asked))
+
+    assert done.code == 0
+    assert len([line for line in done.lines if line[15:].startswith("Would bill ")]) == 25 + 1
+    assert "lines more" not in "".join(done.lines)
+
+
 def test_a_failure_ends_on_the_sentence_that_helps(
     shell: Shell, leases: None, settings: pytest.MonkeyPatch
 ) -> None:
