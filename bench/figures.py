@@ -16,7 +16,7 @@ class Figure:
     met: bool | None = None
 
     @property
-    def verdict(self) -> str:
+    def eligibility(self) -> str:
         return {True: "yes", False: "**no**", None: ""}[self.met]
 
 
@@ -52,5 +52,5 @@ def measure(module: str) -> list[Figure]:
 def table(figures: Iterable[Figure]) -> str:
     """As it stands in docs/performance.md."""
     head = "| what | measured | wanted | met |\n| --- | --- | --- | --- |\n"
-    rows = ((*astuple(figure)[:3], figure.verdict) for figure in figures)
+    rows = ((*astuple(figure)[:3], figure.eligibility) for figure in figures)
     return head + "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -17,9 +17,10 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from bench import planning, portfolio
 from bench.figures import Figure, tell
 from leaseup_dagster.arrears import summary
-from leaseup_dagster.invoicing.planning import preview
-from leaseup_dagster.reminders import batches, overdue
-from leaseup_dagster.reminders.cadence import Cadence
+from leaseup_dagster.invoicing.planning.planner import preview
+from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
+from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.sandbox.world import World, a_world
 from leaseup_dagster.settings import TaskSettings
 
@@ -81,9 +82,9 @@ def _of(leases: int) -> Grown:
 
 def _find_late(engine: Engine) -> None:
     with engine.begin() as connection:
-        overdue.mark_overdue(connection, planning.AS_OF)
+        queries.mark_overdue(connection, planning.AS_OF)
     with engine.begin() as connection:
-        batches.find(connection, Cadence(3, 7, 4), planning.AS_OF)
+        batches.find(connection, ReminderPolicy(3, 7, 4), planning.AS_OF)
 
 
 def _arrears(engine: Engine) -> None:

@@ -32,7 +32,7 @@ LIMIT, SECONDS = 600, 60
 WANTED = 0.98
 WANTED_OF_RUNS = 0.96
 FEW, MANY, A_DAY = 900, 1_500, 6_000
-HANDS = 10
+WORKERS = 10
 CREATE = "POST /paymentrequest"
 
 JOB = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
@@ -69,7 +69,7 @@ def _processes(count: int, limit: int) -> tuple[float, int]:
         open_engine(server.url("leaseup"), connections=1).dispose()
         customer = paystack.add_customer("tenant@example.com").customer_code
         paystack.habits.latency_seconds = 0.1
-        paystack.habits.rate_limit, paystack.habits.tells_limit = limit, limit != LIMIT
+        paystack.habits.rate_limit, paystack.habits.reports_limit = limit, limit != LIMIT
         context = multiprocessing.get_context("spawn")
         start = context.Barrier(count + 1)
         arguments = (server.url("leaseup"), paystack.url, customer, start)
@@ -89,7 +89,7 @@ def _used(paystack: PaystackStandIn, before: int, limit: int) -> tuple[float, in
 
 
 def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untyped-def]
-    engine = open_engine(url, connections=HANDS)
+    engine = open_engine(url, connections=WORKERS)
     quota, stop = SharedQuota(engine, LIMIT, follow=True), threading.Event()
     request = NewPaymentRequest(
         customer=customer, amount_cents=850_000, currency="ZAR", due_date=date(2026, 12, 1),
@@ -97,15 +97,15 @@ def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untype
     )  # fmt: skip
     with PaystackClient(
         secret_key="sk_test_sandbox", base_url=paystack_url, quota=quota, timeout_seconds=30,
-        connections=HANDS, stop=stop,
-    ) as client, ThreadPoolExecutor(HANDS) as pool:  # fmt: skip
+        connections=WORKERS, stop=stop,
+    ) as client, ThreadPoolExecutor(WORKERS) as pool:  # fmt: skip
         client.fetch_customer(customer)
         start.wait()
         ends_at = time.monotonic() + SECONDS
 
         def bill(_: int) -> None:
             while True:
-                client.wait_for_turn_to_create()
+                client.wait_for_slot_to_create()
                 if time.monotonic() >= ends_at:
                     return
                 try:
@@ -113,7 +113,7 @@ def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untype
                 except NotProcessed:
                     continue  # the stand-in has counted it
 
-        list(pool.map(bill, range(HANDS)))
+        list(pool.map(bill, range(WORKERS)))
     engine.dispose()
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from bench import portfolio
 from bench.figures import Figure, at_most, tell
 from leaseup_dagster.database.url import ALLOW_LONG
-from leaseup_dagster.invoicing import planning
-from leaseup_dagster.invoicing.candidates import bindings, statement, verdicts
-from leaseup_dagster.invoicing.months import NEXT_MONTHS
+from leaseup_dagster.invoicing.planning import planner
+from leaseup_dagster.invoicing.planning.eligibility import bindings, eligibilities, statement
+from leaseup_dagster.invoicing.planning.months import NEXT_MONTHS
 from leaseup_dagster.settings import TaskSettings
 
 WANTED = {1_000_000: 15, 5_000_000: 60}
@@ -35,7 +35,7 @@ def figures() -> Iterator[Figure]:
 def plan(engine: Engine) -> float:
     """Seconds."""
     began = time.perf_counter()
-    with planning.planned(engine, AS_OF, TaskSettings()):
+    with planner.planned(engine, AS_OF, TaskSettings()):
         pass
     return time.perf_counter() - began
 
@@ -50,12 +50,14 @@ def _previewing(engine: Engine) -> Iterator[Figure]:
 
 def _previewed(engine: Engine) -> float:
     began = time.perf_counter()
-    planning.preview(engine, AS_OF, TaskSettings(), limit=100)
+    planner.preview(engine, AS_OF, TaskSettings(), limit=100)
     return time.perf_counter() - began
 
 
 def _counted(engine: Engine) -> float:
-    counting = statement(verdicts(NEXT_MONTHS) + "SELECT reason, count(*) FROM verdict GROUP BY 1")
+    counting = statement(
+        eligibilities(NEXT_MONTHS) + "SELECT reason, count(*) FROM verdict GROUP BY 1"
+    )
     with engine.connect() as connection:
         connection.execute(ALLOW_LONG)
         began = time.perf_counter()

@@ -17,9 +17,11 @@ from bench.figures import Figure, tell
 from bench.planning import AS_OF
 from bench.planning import plan as measured_plan
 from leaseup_dagster.explanation import facts
-from leaseup_dagster.invoicing import planning, standing
-from leaseup_dagster.reminders import batches, overdue
-from leaseup_dagster.reminders.cadence import Cadence
+from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.planning import planner
+from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
+from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.settings import TaskSettings
 
 LEASES, MONTHS = 1_000_000, 3
@@ -124,29 +126,29 @@ def figures() -> Iterator[Figure]:
 def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
     tasks = TaskSettings()
     with engine.connect() as connection:
-        keys = standing.open_keys(connection, 2_000)
+        keys = queries.open_keys(connection, 2_000)
         late = text("SELECT id FROM invoice WHERE status = 'PENDING' ORDER BY id LIMIT 10")
         invoices = list(connection.execute(late).scalars())
-    cadence = Cadence(3, 7, 4)
+    policy = ReminderPolicy(3, 7, 4)
 
     def one_month(connection: Connection) -> None:
-        planning.plan_one(connection, keys[0], AS_OF, tasks, rebill=False)
+        planner.plan_one(connection, keys[0], AS_OF, tasks, rebill=False)
 
     return {
         "one month of one lease (create_invoice)": one_month,
         "look again at ten planned months before they are sent": lambda connection: (
-            planning.plan_again(connection, keys[:10], AS_OF, tasks)
+            planner.plan_again(connection, keys[:10], AS_OF, tasks)
         ),
-        "look again at 2,000": lambda connection: planning.plan_again(
+        "look again at 2,000": lambda connection: planner.plan_again(
             connection, keys, AS_OF, tasks
         ),
         "all about one lease (explain_lease)": lambda connection: facts.gather(
             connection, keys[0].lease_id
         ),
-        "mark what is overdue": lambda connection: overdue.mark_overdue(connection, AS_OF),
-        "find whom to remind": lambda connection: batches.find(connection, cadence, AS_OF),
-        "what ten reminders need": lambda connection: overdue.reminders(
-            connection, invoices, AS_OF, cadence.after_days
+        "mark what is overdue": lambda connection: queries.mark_overdue(connection, AS_OF),
+        "find whom to remind": lambda connection: batches.find(connection, policy, AS_OF),
+        "what ten reminders need": lambda connection: queries.reminders(
+            connection, invoices, AS_OF, policy.after_days
         ),
     }
 

@@ -22,9 +22,10 @@ from sqlalchemy import Connection, Engine, text
 
 from bench.figures import Figure, at_least, at_most, tell
 from leaseup_dagster.database.connection import open_engine
-from leaseup_dagster.reminders import batches, overdue
-from leaseup_dagster.reminders.cadence import Cadence
-from leaseup_dagster.reminders.fuse import IN_A_ROW
+from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
+from leaseup_dagster.reminders.sending import batches
+from leaseup_dagster.reminders.sending.circuit_breaker import FAILURE_THRESHOLD
 from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
 
@@ -69,7 +70,7 @@ def figures() -> Iterator[Figure]:
         os.chdir(folder)  # an .env in the working directory would win over ours
         with embedded_postgres(Path(folder) / "data", durable=True) as postgres:
             postgres.create_leaseup("sending")
-            what = f"{REMINDERS:,} reminders, {ASKED_AT_ONCE} asked and {IN_A_ROW} texted at once,"
+            what = f"{REMINDERS:,} reminders, {ASKED_AT_ONCE} asked and {FAILURE_THRESHOLD} texted at once,"
             yield at_least(f"{what} beside a bare loop", _sending(postgres.url("sending")), 0.7)
             for invoices, seconds in WANTED.items():
                 name = f"scanning_{invoices}"
@@ -82,10 +83,10 @@ def _scanning(database_url: str, invoices: int, seconds: float) -> Figure:
     _fill(engine, leases=invoices // 10, invoices=invoices, every=10)
     began = time.perf_counter()
     with engine.begin() as connection:
-        marked = overdue.mark_overdue(connection, AS_OF)
+        marked = queries.mark_overdue(connection, AS_OF)
     between = time.perf_counter()
     with engine.begin() as connection:
-        found = batches.find(connection, Cadence(3, 7, 4), AS_OF)
+        found = batches.find(connection, ReminderPolicy(3, 7, 4), AS_OF)
     ended = time.perf_counter()
     engine.dispose()
     what = (
@@ -165,7 +166,7 @@ def _bare_loop(engine: Engine, paystack: str, twilio: str) -> float:
         begin = time.perf_counter()
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             list(pool.map(ask, codes))
-        with ThreadPoolExecutor(IN_A_ROW) as pool:
+        with ThreadPoolExecutor(FAILURE_THRESHOLD) as pool:
             list(pool.map(send, range(len(codes))))
         return time.perf_counter() - begin
 

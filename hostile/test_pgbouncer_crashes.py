@@ -3,7 +3,7 @@
 import pytest
 
 from tests.invoicing.conftest import *  # noqa: F403 - the same scenes
-from tests.invoicing.test_crashes import *  # noqa: F403 - the same tests
+from tests.invoicing.creation.test_crashes import *  # noqa: F403 - the same tests
 
 
 @pytest.fixture

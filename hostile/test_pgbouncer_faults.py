@@ -7,7 +7,7 @@ import pytest
 
 from leaseup_dagster.sandbox.postgres import Postgres
 from tests.conftest import TEMPLATE
-from tests.faults.conftest import cell, chases, mornings, registrations, world  # noqa: F401
+from tests.faults.conftest import cell, mornings, registrations, reminding, world  # noqa: F401
 from tests.faults.test_invoice_database import (  # noqa: F401
     test_a_commit_breaks,
     test_the_process_dies_at_a_commit,

@@ -23,16 +23,16 @@ from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.grants import NoSuchRole, least
 from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url
-from leaseup_dagster.explanation import story
-from leaseup_dagster.explanation.story import Rules, UnknownLease
+from leaseup_dagster.explanation import timeline
+from leaseup_dagster.explanation.timeline import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_json, as_text
 from leaseup_dagster.exports import rows, stream
 from leaseup_dagster.exports.stream import CannotList
 from leaseup_dagster.operations import checkup
 from leaseup_dagster.operations.checkup import database_url, schema_revision
 from leaseup_dagster.paystack.errors import PaystackError
-from leaseup_dagster.reminders import export
-from leaseup_dagster.reminders.export import NothingToExport
+from leaseup_dagster.reminders.communications import export
+from leaseup_dagster.reminders.communications.export import NothingToExport
 from leaseup_dagster.settings import ReminderSettings, SettingsError, TaskSettings, load
 
 
@@ -54,7 +54,7 @@ def migrate(_: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Say for each setting and for the database whether it is right. Changes nothing."""
     lines = []
-    for line in checkup.look(ask_paystack=arguments.ask_paystack):
+    for line in checkup.run_checks(ask_paystack=arguments.ask_paystack):
         lines.append(line)
         if not arguments.json:
             print(line, flush=True)
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from leaseup_dagster.shell.asked import WrongJob  # noqa: PLC0415
 
     try:
-        code, said = shell.run(arguments.job, arguments.config, _tell)
+        code, said = shell.run(arguments.job, arguments.config, _log)
     except WrongJob as error:
         raise WrongInput(str(error)) from None
     if said:
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     print(line, flush=True)
 
 
@@ -103,7 +103,7 @@ def explain(arguments: argparse.Namespace) -> int:
     as_of = _day(arguments.as_of, "--as-of")
     engine = open_engine(database_url(), connections=2)
     try:
-        told = story.tell(
+        lease_timeline = timeline.load(
             engine,
             Rules(load(TaskSettings), load(ReminderSettings)),
             arguments.lease_id,
@@ -113,9 +113,9 @@ def explain(arguments: argparse.Namespace) -> int:
     finally:
         engine.dispose()
     if arguments.json:
-        print(json.dumps(as_json(told), indent=2))
+        print(json.dumps(as_json(lease_timeline), indent=2))
     else:
-        print(as_text(told.headline, told.sections()))
+        print(as_text(lease_timeline.headline, lease_timeline.sections()))
     return 0
 
 

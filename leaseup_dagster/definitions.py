@@ -64,7 +64,7 @@ from leaseup_dagster.reminders.resource import (
     ReminderRulesResource,
 )
 from leaseup_dagster.reminders.sensor import due_reminders_left
-from leaseup_dagster.retries import LOOKING_ONLY
+from leaseup_dagster.retries import READ_ONLY
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()
@@ -87,7 +87,7 @@ audit_books = dg.define_asset_job(
     description="Evaluates every check of the assets `invoices`, `payment_requests`, `reminders`"
     " and `arrears`, as their Checks tab does one by one. Asks the database only, changes nothing,"
     " fails if a check fails.",
-    tags=LOOKING_ONLY,
+    tags=READ_ONLY,
 )
 
 defs = dg.Definitions(

@@ -14,7 +14,7 @@ from leaseup_dagster.stopping import CONTINUES
 
 Item = TypeVar("Item")
 
-HAND_OVER = timedelta(seconds=75)
+HANDOVER = timedelta(seconds=75)
 """How long before a run takes on nothing more the next one is launched, at most: a sensor looks
 each 30 seconds, and a run takes some to start and to find what is left."""
 
@@ -53,7 +53,7 @@ def is_nearly_over(record: dg.RunRecord, taking_seconds: float, now: datetime) -
         return False
     taken = now - datetime.fromtimestamp(record.start_time, tz=timezone.utc)
     takes = timedelta(seconds=taking_seconds)
-    return taken >= takes - min(HAND_OVER, takes / 2)
+    return taken >= takes - min(HANDOVER, takes / 2)
 
 
 def run_after(run: dg.DagsterRun, config: Mapping[str, Any] | None = None) -> dg.RunRequest:

@@ -23,8 +23,8 @@ FOR = "leaseup/for"
 
 BY_ITSELF = {**RUN_TAGS, FOR: "daily"}
 WEEKLY = {**RUN_TAGS, FOR: "weekly"}
-BY_HAND = {**RUN_TAGS, FOR: "by hand"}
-LOOKING_ONLY = {**RUN_TAGS, FOR: "looking only"}
+MANUAL = {**RUN_TAGS, FOR: "by hand"}
+READ_ONLY = {**RUN_TAGS, FOR: "looking only"}
 
 _longest_wait = MAX_WAIT_SECONDS
 

@@ -26,13 +26,13 @@ Result = TypeVar("Result")
 CONTINUES = "leaseup/continues"
 """The tag that names the run from which this one has taken over the day's work."""
 
-TELL_SECONDS = 20.0
+PROGRESS_SECONDS = 20.0
 """How often a run says how far it is: each time costs Dagster's storage an event."""
 
 _WAKE_SECONDS = 0.05
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _GOING_ON = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
-_TOLD_TO_STOP = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
+_STOPPING = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
 
 
 def in_flight(
@@ -42,11 +42,11 @@ def in_flight(
     width: int,
     stop: threading.Event,
     seconds: float = float("inf"),
-    tell: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """`act(item)` for all, `width` at once, results in the order of the items.
 
-    Each `TELL_SECONDS` while it lasts, `tell` is told how many are done.
+    Each `PROGRESS_SECONDS` while it lasts, `on_progress` is told how many are done.
 
     After `seconds`, or when the process is told to stop, `stop` is set: `act` must look at it
     before each request and come home. Told to stop, the interrupt is raised on the way out.
@@ -54,44 +54,44 @@ def in_flight(
     if not items:
         return []
     out_of_time_at = time.monotonic() + seconds
-    with _told_to_stop(stop), ThreadPoolExecutor(width) as pool:
+    with _catching_signals(stop), ThreadPoolExecutor(width) as pool:
         futures = [pool.submit(act, item) for item in items]
         left = set(futures)
-        tell_at = time.monotonic() + TELL_SECONDS
+        report_at = time.monotonic() + PROGRESS_SECONDS
         # Waking up often: a main thread that waits for good can sleep through a signal.
         while left:
             if time.monotonic() >= out_of_time_at:
                 stop.set()
             left = wait(left, timeout=_WAKE_SECONDS).not_done
-            if tell and time.monotonic() >= tell_at:
-                tell_at += TELL_SECONDS
-                tell(len(futures) - len(left))
+            if on_progress and time.monotonic() >= report_at:
+                report_at += PROGRESS_SECONDS
+                on_progress(len(futures) - len(left))
     return [future.result() for future in futures]
 
 
 @contextmanager
-def _told_to_stop(stop: threading.Event) -> Iterator[None]:
+def _catching_signals(stop: threading.Event) -> Iterator[None]:
     """Inside, a signal only sets `stop`; the run ends on the way out.
 
     An exception raised by the signal itself at any bytecode can be lost in a callback, turned
     into an HTTP client's error, or leave a lock held.
     """
-    told = False
+    stopped = False
 
-    def tell(*_: object) -> None:
-        nonlocal told
-        told = True
+    def on_progress(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
         stop.set()
 
     in_main_thread = threading.current_thread() is threading.main_thread()
     signals = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
-    before = {number: signal.signal(number, tell) for number in signals}
+    before = {number: signal.signal(number, on_progress) for number in signals}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if told:
+    if stopped:
         raise DagsterExecutionInterruptedError("The run was told to stop.")
 
 
@@ -107,7 +107,7 @@ def stopping_with_its_run(
     """
     left = threading.Event()
 
-    def look() -> None:
+    def check() -> None:
         # A storage that cannot be asked, in whatever words it says so, is no reason to stop: the
         # step itself will notice.
         with suppress(Exception):
@@ -118,11 +118,11 @@ def stopping_with_its_run(
     def watch() -> None:
         if left.wait(from_second):
             return
-        while not (left.wait(_LOOK_SECONDS) or stop.is_set()):
-            look()
+        while not (left.wait(_POLL_SECONDS) or stop.is_set()):
+            check()
 
     if not from_second:
-        look()
+        check()
     watcher = threading.Thread(target=watch, name="stopping-with-its-run", daemon=True)
     watcher.start()
     try:
@@ -134,8 +134,8 @@ def stopping_with_its_run(
 
 def _is_over_for_the_day(instance: DagsterInstance, run: DagsterRun) -> bool:
     """Whether a person stopped the run before it in the day's work, or the one after it."""
-    after = RunsFilter(tags={CONTINUES: run.run_id}, statuses=_TOLD_TO_STOP)
-    before = RunsFilter(run_ids=[run.tags.get(CONTINUES, "")], statuses=_TOLD_TO_STOP)
+    after = RunsFilter(tags={CONTINUES: run.run_id}, statuses=_STOPPING)
+    before = RunsFilter(run_ids=[run.tags.get(CONTINUES, "")], statuses=_STOPPING)
     return any(instance.get_run_ids(linked, limit=1) for linked in (after, before))
 
 

@@ -25,7 +25,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TwilioStandIn
 from leaseup_dagster.settings import PaystackSettings, SettingsError, load
-from tests.faults.telling import began
+from tests.faults.notifying import began
 from tests.faults.whole_jobs import found_again, run_config
 from tests.sms.test_twilio import untrusted_url  # noqa: F401 - a fixture
 

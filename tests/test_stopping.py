@@ -32,7 +32,7 @@ def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
 
 
 def test_work_that_lasts_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaseup_dagster.stopping.TELL_SECONDS", 0)
+    monkeypatch.setattr("leaseup_dagster.stopping.PROGRESS_SECONDS", 0)
     told: list[int] = []
     gate, stop = threading.Event(), threading.Event()
 

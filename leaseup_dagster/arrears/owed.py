@@ -26,8 +26,8 @@ from sqlalchemy import (
 from leaseup_dagster.arrears.ageing import UPPER_DAYS, Age
 from leaseup_dagster.as_of import midnight
 from leaseup_dagster.database.leaseup import invoice, transaction
-from leaseup_dagster.invoicing import amounts
-from leaseup_dagster.invoicing.receipts import OPEN
+from leaseup_dagster.invoicing.payments import amounts
+from leaseup_dagster.invoicing.payments.receipts import OPEN
 
 COUNTS = (*OPEN, "PAID")
 """Statuses of an invoice that was really billed."""
@@ -66,7 +66,7 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def standing(as_of: date) -> CTE:
+def open_invoices(as_of: date) -> CTE:
     """Every invoice that counted: its ids, dates and status, `amount_cents`, `paid_cents`,
     `due_cents` (never less than 0), `days_overdue` and `age`."""
     # Whole cents once, and as integers: numerics would be most of the work.

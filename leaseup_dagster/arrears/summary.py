@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from leaseup_dagster.arrears.ageing import Age
-from leaseup_dagster.arrears.owed import standing, unreadable
+from leaseup_dagster.arrears.owed import open_invoices, unreadable
 from leaseup_dagster.database.url import ALLOW_LONG
 
 MONTHS = 12
@@ -98,7 +98,7 @@ def arrears(connection: Connection, as_of: date, listed: int) -> Arrears:
 
 def _sums(as_of: date) -> Select[Any]:
     """A row for each landlord, for each month, and for all."""
-    of, first = standing(as_of), _firsts(as_of)[0]
+    of, first = open_invoices(as_of), _firsts(as_of)[0]
     month = case(
         (
             of.c.dueDate.between(first, as_of),

@@ -7,13 +7,13 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection, Engine
 
-from leaseup_dagster.customers import missing, waves
+from leaseup_dagster.customers import missing, next_batch
+from leaseup_dagster.customers.next_batch import FailedBatch
 from leaseup_dagster.customers.ops import (
     create_customers,
     find_tenants_without_customer,
     report_customers,
 )
-from leaseup_dagster.customers.waves import FailedWave
 from leaseup_dagster.retries import BY_ITSELF
 from leaseup_dagster.stopping import CONTINUES
 
@@ -55,16 +55,16 @@ def create_paystack_customers() -> None:
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks twice a minute for tenants without a Paystack customer, and has them made:"
-    f" {waves.WAVE} at a time, one run after the other; the next is queued when more than half of"
-    f" one is done. Tenants of a failed run rest for {waves.REST.seconds // 60} minutes.",
+    f" {next_batch.BATCH} at a time, one run after the other; the next is queued when more than half of"
+    f" one is done. Tenants of a failed run rest for {next_batch.REST.seconds // 60} minutes.",
 )
 def tenants_without_customer(
     context: dg.SensorEvaluationContext, engine: dg.ResourceParam[Engine]
 ) -> dg.RunRequest | dg.SkipReason:
-    return look(context, engine, now=datetime.now(tz=timezone.utc))
+    return evaluate(context, engine, now=datetime.now(tz=timezone.utc))
 
 
-def look(
+def evaluate(
     context: dg.SensorEvaluationContext, engine: Engine, *, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """What the sensor does at `now`. The cursor only saves work: losing it loses nobody."""
@@ -76,15 +76,17 @@ def look(
     with engine.connect() as connection:
         # Read before the tenants: what is written in between is seen twice, never missed.
         table = missing.tenant_table(connection)
-        known = waves.nothing_new(context.cursor, table, now)
+        known = next_batch.nothing_new(context.cursor, table, now)
         if known:
             return dg.SkipReason(known)
         if at_work and not _goes_well(connection, theirs):
             return _after(at_work)
-        failed = _failed_waves(context.instance, now)
-        resting = {tenant_id for wave in failed for tenant_id in wave.tenant_ids}
-        waiting = missing.waiting(connection, resting=resting, limit=waves.WAVE, besides=theirs)
-        pause = waves.pause(waiting, failed, table, now)
+        failed = _failed_batches(context.instance, now)
+        resting = {tenant_id for batch in failed for tenant_id in batch.tenant_ids}
+        waiting = missing.waiting(
+            connection, resting=resting, limit=next_batch.BATCH, besides=theirs
+        )
+        pause = next_batch.pause(waiting, failed, table, now)
         if pause and at_work:
             return _after(at_work)
         if pause:
@@ -95,7 +97,7 @@ def look(
     config = {"tenant_ids": list(waiting.tenant_ids)}
     continues = {CONTINUES: at_work.run_id} if at_work else {}
     return dg.RunRequest(
-        run_key=waves.run_key(waiting.tenant_ids, fingerprint, now),
+        run_key=next_batch.run_key(waiting.tenant_ids, fingerprint, now),
         run_config={"ops": {find_tenants_without_customer.name: {"config": config}}},
         tags={
             "leaseup/wave": f"{len(waiting.tenant_ids)} of {waiting.total - waiting.resting}",
@@ -121,15 +123,17 @@ def _after(at_work: dg.DagsterRun) -> dg.SkipReason:
 
 def _goes_well(connection: Connection, tenant_ids: Sequence[str]) -> bool:
     left = missing.tenants_to_register(connection, tenant_ids, len(tenant_ids))
-    return waves.goes_well(len(tenant_ids), len(left))
+    return next_batch.goes_well(len(tenant_ids), len(left))
 
 
-def _failed_waves(instance: dg.DagsterInstance, now: datetime) -> list[FailedWave]:
+def _failed_batches(instance: dg.DagsterInstance, now: datetime) -> list[FailedBatch]:
     failed = dg.RunsFilter(
-        job_name=create_paystack_customers.name, statuses=_FAILED, updated_after=now - waves.REST
+        job_name=create_paystack_customers.name,
+        statuses=_FAILED,
+        updated_after=now - next_batch.REST,
     )
     return [
-        FailedWave(record.update_timestamp, _tenant_ids(record.dagster_run))
+        FailedBatch(record.update_timestamp, _tenant_ids(record.dagster_run))
         for record in instance.get_run_records(failed)
     ]
 

@@ -28,14 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from leaseup_dagster.customers.waves import TenantTable, Waiting
+from leaseup_dagster.customers.next_batch import TenantTable, Waiting
 from leaseup_dagster.database.leaseup import customer_code, tenant, tenant_lease, utc_now
 from leaseup_dagster.database.ledgers import customer_refusal as refusal
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
 
 
 @dataclass(frozen=True)
-class Applicant:
+class Registrant:
     """A tenant to be registered. Its data go to Paystack and nowhere else."""
 
     tenant_id: str
@@ -47,7 +47,7 @@ class Applicant:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RegistrationStatus:
     """How a tenant stands: with a customer, refused for its data as they are now, or neither."""
 
     tenant_id: str
@@ -159,7 +159,7 @@ def unknown(connection: Connection, tenant_ids: Sequence[str]) -> list[str]:
     return sorted(set(tenant_ids) - set(known.scalars()))
 
 
-def applicants(connection: Connection, tenant_ids: Sequence[str]) -> list[Applicant]:
+def registrants(connection: Connection, tenant_ids: Sequence[str]) -> list[Registrant]:
     """Those of the tenants who still are to be registered, with what Paystack asks for."""
     rows = connection.execute(
         select(
@@ -170,10 +170,10 @@ def applicants(connection: Connection, tenant_ids: Sequence[str]) -> list[Applic
         .where(_has_none, not_(_refused), _among(tenant.c.id, tenant_ids))
         .order_by(tenant.c.id)
     )  # fmt: skip
-    return [Applicant(*row) for row in rows]
+    return [Registrant(*row) for row in rows]
 
 
-def standings(connection: Connection, tenant_ids: Sequence[str]) -> list[Standing]:
+def statuses(connection: Connection, tenant_ids: Sequence[str]) -> list[RegistrationStatus]:
     """How each of the tenants stands, in order; one that was deleted is left out."""
     rows = connection.execute(
         select(tenant.c.id, customer_code, case((_refused, refusal.c.error)))
@@ -181,23 +181,23 @@ def standings(connection: Connection, tenant_ids: Sequence[str]) -> list[Standin
         .where(_among(tenant.c.id, tenant_ids))
         .order_by(tenant.c.id)
     )
-    return [Standing(*row) for row in rows]
+    return [RegistrationStatus(*row) for row in rows]
 
 
-def store_customer(connection: Connection, applicant: Applicant, code: str) -> bool:
+def store_customer(connection: Connection, registrant: Registrant, code: str) -> bool:
     """Keep the code, unless the tenant has one by now, or another e-mail address than was sent."""
     stored = connection.execute(
         update(tenant)
-        .where(tenant.c.id == applicant.tenant_id, _has_none, tenant.c.email == applicant.email)
+        .where(tenant.c.id == registrant.tenant_id, _has_none, tenant.c.email == registrant.email)
         .values(paystackCustomerId=code, updatedAt=utc_now)
     )
     return stored.rowcount == 1
 
 
-def remember_refusal(connection: Connection, applicant: Applicant, error: str) -> None:
+def remember_refusal(connection: Connection, registrant: Registrant, error: str) -> None:
     """Not again with this data."""
     row = insert(refusal).values(
-        tenant_id=applicant.tenant_id, data_hash=applicant.data_hash, error=error,
+        tenant_id=registrant.tenant_id, data_hash=registrant.data_hash, error=error,
         refused_at=func.now(),
     )  # fmt: skip
     connection.execute(

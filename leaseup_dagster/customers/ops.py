@@ -10,9 +10,9 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from leaseup_dagster.customers import missing, outdated, report
+from leaseup_dagster.customers.next_batch import Waiting
 from leaseup_dagster.customers.registration import Kind, Outcome, Registration
 from leaseup_dagster.customers.report import CustomerBatch, CustomerReport
-from leaseup_dagster.customers.waves import Waiting
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import ConfigFailure, RunConfig
@@ -61,7 +61,7 @@ def find_tenants_without_customer(
         if config.retry_refused:
             missing.forget_refusals(connection, config.tenant_ids)
         found = missing.tenants_to_register(connection, config.tenant_ids, MAX_PER_RUN)
-    _tell_unknown(context, unknown, of=len(set(config.tenant_ids)))
+    _log_unknown(context, unknown, of=len(set(config.tenant_ids)))
     context.log.info(f"Found {len(found)} tenants without a Paystack customer")
     for batch in report.cut(found, tasks.batch_size):
         yield dg.DynamicOutput(batch, mapping_key=batch.place.mapping_key)
@@ -84,7 +84,7 @@ def create_customers(
         batch.tenant_ids,
         width=tasks.batch_size,
         seconds=seconds_left(context, tasks.taking_seconds),
-        tell=context.log.info,
+        on_progress=context.log.info,
     )
     done = _report(context, engine, batch.tenant_ids, outcomes)
     progress = batch.place.progress(len(batch.tenant_ids), time.monotonic() - began)
@@ -132,7 +132,7 @@ def register_planned_customers(
         )
     seconds = seconds_left(context, tasks.taking_seconds)
     outcomes = Registration(engine, paystack).register_all(
-        tenant_ids, width=tasks.batch_size, seconds=seconds, tell=context.log.info
+        tenant_ids, width=tasks.batch_size, seconds=seconds, on_progress=context.log.info
     )
     rejected = next((o.why for o in outcomes if o.kind is Kind.KEY_REJECTED), None)
     if rejected:
@@ -168,7 +168,7 @@ def _report(
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
         raise RuntimeError(f"To be tried again: {again} of {len(outcomes)} tenants")
     with engine.connect() as connection:
-        done = CustomerReport.of(missing.standings(connection, tenant_ids), outcomes)
+        done = CustomerReport.of(missing.statuses(connection, tenant_ids), outcomes)
     context.add_output_metadata(done.counts())
     return done
 
@@ -187,7 +187,7 @@ def _metadata(done: CustomerReport, waiting: Waiting) -> dict[str, Any]:
     }
 
 
-def _tell_unknown(context: dg.OpExecutionContext, unknown: Sequence[str], *, of: int) -> None:
+def _log_unknown(context: dg.OpExecutionContext, unknown: Sequence[str], *, of: int) -> None:
     """One that was deleted after the sensor saw it is no failure; nothing but typing errors is."""
     if not unknown:
         return

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.batching import how_far
 from leaseup_dagster.customers import missing, outdated, rehearsal
 from leaseup_dagster.customers.addresses import what_is_wrong
-from leaseup_dagster.customers.missing import Applicant
+from leaseup_dagster.customers.missing import Registrant
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.database.rehearsal import require
@@ -70,10 +70,10 @@ class Registration:
         *,
         width: int,
         seconds: float,
-        tell: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
     ) -> list[Outcome]:
         """Those of the tenants that need it, `width` at once, for so many seconds. While it lasts
-        `tell` is told how far it is.
+        `on_progress` is told how far it is.
 
         One bad tenant stops no other. Tenants without an outcome were left as they are. Raises
         CannotRecord, and asks nobody, if a customer could not be kept.
@@ -81,15 +81,15 @@ class Registration:
         if seconds <= 0:
             return []
         with self.engine.connect() as connection:
-            todo = missing.applicants(connection, tenant_ids)
+            todo = missing.registrants(connection, tenant_ids)
         if todo:
             require(self.engine, rehearsal.registered(todo[0]))
         began, addresses = time.monotonic(), _by_email(todo)
 
         def tell_done(done: int) -> None:
-            if tell:
+            if on_progress:
                 said = how_far(done, len(addresses), done, time.monotonic() - began)
-                tell(f"Paystack customers: {said}")
+                on_progress(f"Paystack customers: {said}")
 
         done = in_flight(
             self.register,
@@ -97,7 +97,7 @@ class Registration:
             width=width,
             stop=self.paystack.stop,
             seconds=seconds,
-            tell=tell_done,
+            on_progress=tell_done,
         )
         return [outcome for outcomes in done for outcome in outcomes]
 
@@ -123,66 +123,66 @@ class Registration:
             return False
         return not customer.email or normal_email(customer.email) == normal_email(email)
 
-    def register(self, sharing: Sequence[Applicant]) -> list[Outcome]:
+    def register(self, sharing: Sequence[Registrant]) -> list[Outcome]:
         """Tenants of one e-mail address, one after the other. Never raises.
 
         Whatever Paystack would do with two requests at once, all get the same customer.
         """
         outcomes: list[Outcome] = []
-        for applicant in sharing:
+        for registrant in sharing:
             known = next((o.customer_code for o in outcomes if o.customer_code), None)
             hold = self.recording.hold
-            held = Outcome(applicant.tenant_id, Kind.BROKEN, hold) if hold else None
-            outcomes.append(held or self._safely(applicant, known))
+            held = Outcome(registrant.tenant_id, Kind.BROKEN, hold) if hold else None
+            outcomes.append(held or self._safely(registrant, known))
         return outcomes
 
-    def _safely(self, applicant: Applicant, known: str | None) -> Outcome:
-        tenant_id = applicant.tenant_id
+    def _safely(self, registrant: Registrant, known: str | None) -> Outcome:
+        tenant_id = registrant.tenant_id
         try:
-            return self._register(applicant, known)
+            return self._register(registrant, known)
         except NotSent:
             return Outcome(tenant_id, Kind.STOPPED)
         except PaystackError as error:
-            return Outcome(tenant_id, _kind_of(error), _anonymous(error, applicant))
+            return Outcome(tenant_id, _kind_of(error), _anonymous(error, registrant))
         except _SomebodyElse as error:
             return Outcome(tenant_id, Kind.NOT_ALLOWED, str(error.__doc__))
         except Exception as error:  # the row's own data must not reach a log with the message
             said = complaints.in_words(error) if isinstance(error, DBAPIError) else ""
             return Outcome(tenant_id, Kind.BROKEN, said or type(error).__name__)
 
-    def _register(self, applicant: Applicant, known: str | None) -> Outcome:
-        wrong = what_is_wrong(applicant.email)
+    def _register(self, registrant: Registrant, known: str | None) -> Outcome:
+        wrong = what_is_wrong(registrant.email)
         if wrong:
-            return self._refuse(applicant, f"its e-mail address is malformed: {wrong}")
+            return self._refuse(registrant, f"its e-mail address is malformed: {wrong}")
         try:
-            code = known or self._customer_of(applicant).customer_code
+            code = known or self._customer_of(registrant).customer_code
         except Refused as error:
             if error.status not in _ABOUT_THE_TENANT:
                 raise
-            return self._refuse(applicant, _anonymous(error, applicant))
+            return self._refuse(registrant, _anonymous(error, registrant))
         with self.recording.of_one(), self.engine.begin() as connection:
-            stored = missing.store_customer(connection, applicant, code)
+            stored = missing.store_customer(connection, registrant, code)
             if stored:
-                outdated.remember(connection, applicant.tenant_id)
+                outdated.remember(connection, registrant.tenant_id)
         kind = Kind.REGISTERED if stored else Kind.OVERTAKEN
-        return Outcome(applicant.tenant_id, kind, customer_code=code)
+        return Outcome(registrant.tenant_id, kind, customer_code=code)
 
-    def _customer_of(self, applicant: Applicant) -> Customer:
+    def _customer_of(self, registrant: Registrant) -> Customer:
         try:
-            customer = self.paystack.create_customer(_request(applicant))
+            customer = self.paystack.create_customer(_request(registrant))
         except Refused as error:
             # Not how Paystack answers today, as far as is known; nowhere promised either.
             if error.status != 409 and "already exist" not in error.message.lower():
                 raise
-            customer = self.paystack.fetch_customer(applicant.email)
-        if customer.email and normal_email(customer.email) != normal_email(applicant.email):
+            customer = self.paystack.fetch_customer(registrant.email)
+        if customer.email and normal_email(customer.email) != normal_email(registrant.email):
             raise _SomebodyElse
         return customer
 
-    def _refuse(self, applicant: Applicant, why: str) -> Outcome:
+    def _refuse(self, registrant: Registrant, why: str) -> Outcome:
         with self.engine.begin() as connection:
-            missing.remember_refusal(connection, applicant, why)
-        return Outcome(applicant.tenant_id, Kind.REFUSED, why)
+            missing.remember_refusal(connection, registrant, why)
+        return Outcome(registrant.tenant_id, Kind.REFUSED, why)
 
 
 def _kind_of(error: PaystackError) -> Kind:
@@ -191,29 +191,29 @@ def _kind_of(error: PaystackError) -> Kind:
     return Kind.NOT_ALLOWED if isinstance(error, Refused) else Kind.FAILED
 
 
-def _by_email(todo: Iterable[Applicant]) -> list[list[Applicant]]:
-    groups: dict[str, list[Applicant]] = {}
-    for applicant in todo:
-        groups.setdefault(normal_email(applicant.email), []).append(applicant)
+def _by_email(todo: Iterable[Registrant]) -> list[list[Registrant]]:
+    groups: dict[str, list[Registrant]] = {}
+    for registrant in todo:
+        groups.setdefault(normal_email(registrant.email), []).append(registrant)
     return list(groups.values())
 
 
-def _request(applicant: Applicant) -> NewCustomer:
-    phone = to_e164(applicant.phone)
+def _request(registrant: Registrant) -> NewCustomer:
+    phone = to_e164(registrant.phone)
     return NewCustomer(
-        email=applicant.email,
-        first_name=applicant.first_name,
-        last_name=applicant.last_name,
+        email=registrant.email,
+        first_name=registrant.first_name,
+        last_name=registrant.last_name,
         # One that cannot be read is left out: a customer is found by its e-mail address.
         phone=None if isinstance(phone, PhoneProblem) else phone,
-        metadata={"tenant_id": applicant.tenant_id, "source": "leaseup"},
+        metadata={"tenant_id": registrant.tenant_id, "source": "leaseup"},
     )
 
 
-def _anonymous(error: PaystackError, applicant: Applicant) -> str:
+def _anonymous(error: PaystackError, registrant: Registrant) -> str:
     """What Paystack says, without the tenant's names; the rest the error has left out itself."""
     said = str(error)
-    for name in (applicant.first_name, applicant.last_name):
+    for name in (registrant.first_name, registrant.last_name):
         if len(name.strip()) > 1:
             said = re.sub(rf"\b{re.escape(name.strip())}\b", "[name]", said, flags=re.IGNORECASE)
     return said

@@ -5,20 +5,20 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from leaseup_dagster.customers import missing
-from leaseup_dagster.customers.missing import Applicant
+from leaseup_dagster.customers.missing import Registrant
 from leaseup_dagster.database.rehearsal import Scene, Stage
 
-NOBODY = Applicant("", "", "", "", "", "")
+NOBODY = Registrant("", "", "", "", "", "")
 """Where no tenant is without a customer, only the rights to the statements are tried."""
 
 
-def registered(applicant: Applicant) -> Scene:
+def registered(registrant: Registrant) -> Scene:
     """The code of the tenant's customer is kept. The row is held for this statement only."""
 
     def store(connection: Connection) -> bool:
-        stored = missing.store_customer(connection, applicant, "CUS_rehearsal")
+        stored = missing.store_customer(connection, registrant, "CUS_rehearsal")
         # One that has a customer, or another address, by now is no longer waited for.
-        return stored or not missing.applicants(connection, [applicant.tenant_id])
+        return stored or not missing.registrants(connection, [registrant.tenant_id])
 
     def refuse(connection: Connection) -> None:
         missing.remember_refusal(connection, replace(NOBODY, tenant_id="rehearsal"), "rehearsal")

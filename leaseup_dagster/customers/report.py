@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leaseup_dagster.batching import Place, slices
-from leaseup_dagster.customers.missing import Standing
+from leaseup_dagster.customers.missing import RegistrationStatus
+from leaseup_dagster.customers.next_batch import Waiting
 from leaseup_dagster.customers.registration import Kind, Outcome
-from leaseup_dagster.customers.waves import Waiting
 
 REGISTERED_COLUMNS = ("tenant", "customer")
 PROBLEM_COLUMNS = ("tenant", "why", "what to do")
@@ -42,20 +42,22 @@ class CustomerReport:
         return len(self.customers)
 
     @classmethod
-    def of(cls, standings: Iterable[Standing], outcomes: Iterable[Outcome]) -> "CustomerReport":
+    def of(
+        cls, statuses: Iterable[RegistrationStatus], outcomes: Iterable[Outcome]
+    ) -> "CustomerReport":
         """How the tenants stand, in whichever attempt it came about; the last attempt's reasons."""
         last = {outcome.tenant_id: outcome for outcome in outcomes}
         customers, refused, failed, left = [], [], [], 0
-        for standing in standings:
-            outcome = last.get(standing.tenant_id)
-            if standing.customer_code:
-                customers.append((standing.tenant_id, standing.customer_code))
-            elif standing.refusal:
-                refused.append((standing.tenant_id, standing.refusal))
+        for status in statuses:
+            outcome = last.get(status.tenant_id)
+            if status.customer_code:
+                customers.append((status.tenant_id, status.customer_code))
+            elif status.refusal:
+                refused.append((status.tenant_id, status.refusal))
             elif outcome is None or outcome.kind in _NOT_TRIED:
                 left += 1
             else:
-                failed.append((standing.tenant_id, outcome.why or outcome.kind.value))
+                failed.append((status.tenant_id, outcome.why or outcome.kind.value))
         return cls(tuple(customers), tuple(refused), tuple(failed), left)
 
     @classmethod

@@ -20,11 +20,11 @@ PACE = 0.988
 
 # Only a refusal is sure to tell it, and who keeps below a low one is refused no more: after an hour
 # without a word the usual limit is tried again.
-_TOLD = (
+_REPORTED = (
     "CASE WHEN :follow AND quota.told_at > clock_timestamp() - interval '1 hour'"
     " THEN quota.requests_per_minute END"
 )
-_INTERVAL = f"coalesce(60 / ({_TOLD} * :pace), :interval)"
+_INTERVAL = f"coalesce(60 / ({_REPORTED} * :pace), :interval)"
 
 _RESERVE = text(
     f"""
@@ -85,7 +85,7 @@ class SharedQuota:
         self._paced = {
             "interval": 60 / (requests_per_minute * PACE), "pace": PACE, "follow": follow
         }  # fmt: skip
-        self._told: dict[str, tuple[int, float]] = {}
+        self._reported: dict[str, tuple[int, float]] = {}
 
     def reserve(self, endpoint: str) -> float:
         """Take the next slot; the seconds to wait for it, 0 if it is now."""
@@ -100,14 +100,14 @@ class SharedQuota:
 
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
         """The provider has told its limit: for all, for an hour, or until it tells another one."""
-        told, at = self._told.get(endpoint, (0, 0.0))
-        fresh = told == requests_per_minute and time.monotonic() - at < _REMEMBERED_SECONDS
+        reported, at = self._reported.get(endpoint, (0, 0.0))
+        fresh = reported == requests_per_minute and time.monotonic() - at < _REMEMBERED_SECONDS
         if not self._paced["follow"] or fresh:
             return
         with self._engine.connect() as connection:
             learned = {"limit": requests_per_minute, "ahead": _AHEAD_SECONDS, **self._paced}
             connection.execute(_LEARN, {"endpoint": endpoint, **learned})
-        self._told[endpoint] = requests_per_minute, time.monotonic()
+        self._reported[endpoint] = requests_per_minute, time.monotonic()
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Nobody calls this endpoint for so many seconds: the provider said so."""

@@ -10,13 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.rehearsal import Scene, in_words, rehearse
 
-IN_A_ROW = 3
+FAILURE_THRESHOLD = 3
 
 
 class Recording:
     """For one process of a run. Safe to use from many threads.
 
-    After `IN_A_ROW` records that failed with none in between that did not, it is not the rows:
+    After `FAILURE_THRESHOLD` records that failed with none in between that did not, it is not the rows:
     nothing more may leave until a rehearsal says that it can be recorded again. What has left is
     looked for later, as any request without an answer.
     """
@@ -59,9 +59,9 @@ class Recording:
         with self._lock:
             self._in_a_row += 1
             self._last = error
-            if self._in_a_row >= IN_A_ROW and self._hold is None:
+            if self._in_a_row >= FAILURE_THRESHOLD and self._hold is None:
                 self._hold = (
-                    f"{IN_A_ROW} in a row could not be recorded, so no more are sent."
+                    f"{FAILURE_THRESHOLD} in a row could not be recorded, so no more are sent."
                     f" {complaints.in_words(error)}"
                 )
 

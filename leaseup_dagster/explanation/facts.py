@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from leaseup_dagster.database.leaseup import invoice, transaction
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing import amounts
+from leaseup_dagster.invoicing.payments import amounts
 
 Rows = Sequence[Row[Any]]
 

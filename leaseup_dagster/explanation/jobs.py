@@ -3,7 +3,7 @@
 import dagster as dg
 
 from leaseup_dagster.explanation.ops import explain_one_lease
-from leaseup_dagster.retries import LOOKING_ONLY
+from leaseup_dagster.retries import READ_ONLY
 
 
 @dg.job(
@@ -11,7 +11,7 @@ from leaseup_dagster.retries import LOOKING_ONLY
     " invoices, payments and reminders, each change in the ledgers with the run that made it, and"
     " what happens next and when. Put the lease's id into `lease_id`; read the report of the step."
     " Writes nothing and texts nobody.",
-    tags=LOOKING_ONLY,
+    tags=READ_ONLY,
 )
 def explain_lease() -> None:
     explain_one_lease()

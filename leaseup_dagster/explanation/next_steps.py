@@ -4,15 +4,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from leaseup_dagster.explanation.facts import Facts
-from leaseup_dagster.invoicing.due_dates import next_due_date
-from leaseup_dagster.invoicing.keys import Verdict
-from leaseup_dagster.invoicing.reasons import SkipReason, in_words
+from leaseup_dagster.invoicing.keys import Eligibility
+from leaseup_dagster.invoicing.rules.due_dates import next_due_date
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason, in_words
 from leaseup_dagster.money import format_rands
-from leaseup_dagster.reminders.cadence import Cadence, LastText, due_step, is_finished
+from leaseup_dagster.reminders.rules.policy import LastText, ReminderPolicy, due_step, is_finished
 
-CHASED = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
+OPEN_STATUSES = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
 _COUNTS_AS_SENT = ("sending", "sent", "unknown")
-_LOOK_AHEAD_DAYS = 800
+_HORIZON_DAYS = 800
 
 _OF_STATE = {
     "requesting": "its request has no answer yet. The next check_upcoming_invoices (07:00 SAST)"
@@ -24,24 +24,28 @@ _OF_STATE = {
 
 
 def steps(
-    facts: Facts, verdicts: list[Verdict], as_of: date, days_ahead: int, cadence: Cadence
+    facts: Facts,
+    eligibilities: list[Eligibility],
+    as_of: date,
+    days_ahead: int,
+    policy: ReminderPolicy,
 ) -> list[str]:
     """One sentence for each thing that is to come; never empty."""
-    said = [_billing(facts, verdict, days_ahead) for verdict in verdicts]
+    said = [_billing(facts, eligibility, days_ahead) for eligibility in eligibilities]
     said += [
         f"{month.due_date}: {_OF_STATE[month.state]}."
         for month in facts.months
         if month.state in _OF_STATE
     ]
-    said += _deleted(facts, {verdict.key.due_date for verdict in verdicts})
-    said += _reminders(facts, as_of, cadence)
+    said += _deleted(facts, {eligibility.key.due_date for eligibility in eligibilities})
+    said += _reminders(facts, as_of, policy)
     return said or ["Nothing: LeaseUp has no such lease any more, and the ledger nothing open."]
 
 
-def _billing(facts: Facts, verdict: Verdict, days_ahead: int) -> str:
-    day, reason = verdict.key.due_date, verdict.reason
+def _billing(facts: Facts, eligibility: Eligibility, days_ahead: int) -> str:
+    day, reason = eligibility.key.due_date, eligibility.reason
     if reason is None:
-        amount = format_rands(verdict.amount_cents or 0)
+        amount = format_rands(eligibility.amount_cents or 0)
         return f"{day}: the next check_upcoming_invoices (every day at 07:00 SAST) bills {amount}."
     if reason == SkipReason.NOT_YET_DUE:
         first = day - timedelta(days=days_ahead)
@@ -51,9 +55,9 @@ def _billing(facts: Facts, verdict: Verdict, days_ahead: int) -> str:
     if reason == SkipReason.ALREADY_INVOICED:
         return f"{day}: invoiced. {_month_after(facts.lease, day, days_ahead)}"
     if reason == SkipReason.BILLED_ANOTHER_AMOUNT:
-        said = in_words(reason, verdict.note)
+        said = in_words(reason, eligibility.note)
         return f"{day}: invoiced. {said} {_month_after(facts.lease, day, days_ahead)}"
-    return f"{day}: not billed. {in_words(reason, verdict.note)}"
+    return f"{day}: not billed. {in_words(reason, eligibility.note)}"
 
 
 def _month_after(lease: Any, day: date, days_ahead: int) -> str:
@@ -77,34 +81,34 @@ def _deleted(facts: Facts, said: set[date]) -> list[str]:
     ]
 
 
-def _reminders(facts: Facts, as_of: date, cadence: Cadence) -> list[str]:
+def _reminders(facts: Facts, as_of: date, policy: ReminderPolicy) -> list[str]:
     """When each tenant reads of each open invoice, as the cadence has it today."""
     said = []
     for invoice in facts.invoices:
-        open_ = invoice.status in CHASED and invoice.due_date is not None
+        open_ = invoice.status in OPEN_STATUSES and invoice.due_date is not None
         if not open_ or invoice.paid_cents >= (invoice.amount_cents or 0):
             continue
-        for tenant_id in _told(facts, invoice.tenant_id):
+        for tenant_id in _recipients(facts, invoice.tenant_id):
             last = _last_text(facts, invoice.id, tenant_id)
             said.append(
                 f"Invoice {invoice.id}: tenant {tenant_id}"
-                f" {_next_text(cadence, invoice.due_date, last, as_of)}"
+                f" {_next_text(policy, invoice.due_date, last, as_of)}"
             )
     return said
 
 
-def _told(facts: Facts, debtor: str) -> list[str]:
+def _recipients(facts: Facts, debtor: str) -> list[str]:
     """Those who share the lease with whom it was billed to; nobody who came after."""
     tenants = [tenant.id for tenant in facts.tenants]
     return tenants if debtor in tenants else [debtor]
 
 
-def _next_text(cadence: Cadence, due_date: date, last: LastText | None, as_of: date) -> str:
-    if is_finished(cadence, last):
+def _next_text(policy: ReminderPolicy, due_date: date, last: LastText | None, as_of: date) -> str:
+    if is_finished(policy, last):
         return "has had the last reminder."
-    for days in range(_LOOK_AHEAD_DAYS):
+    for days in range(_HORIZON_DAYS):
         day = as_of + timedelta(days=days)
-        step = due_step(cadence, due_date, last, day)
+        step = due_step(policy, due_date, last, day)
         if step is not None:
             return f"is texted on {day} at 09:00 SAST (reminder {step}), unless it is paid by then."
     return "is texted no more."

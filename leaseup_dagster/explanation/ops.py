@@ -4,8 +4,8 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from leaseup_dagster.explanation import story
-from leaseup_dagster.explanation.story import Rules, UnknownLease
+from leaseup_dagster.explanation import timeline
+from leaseup_dagster.explanation.timeline import Rules, UnknownLease
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import ConfigFailure, DayConfig
@@ -35,7 +35,7 @@ def explain_one_lease(
     reminder_rules: dg.ResourceParam[ReminderSettings],
 ) -> None:
     try:
-        told = story.tell(
+        lease_timeline = timeline.load(
             engine,
             Rules(tasks, reminder_rules),
             config.lease_id,
@@ -44,6 +44,6 @@ def explain_one_lease(
         )
     except UnknownLease as error:
         raise ConfigFailure(str(error)) from None
-    sections = told.sections()
-    context.log.info(as_text(told.headline, sections))
-    context.add_output_metadata(page_and_tables(told.headline, sections))
+    sections = lease_timeline.sections()
+    context.log.info(as_text(lease_timeline.headline, sections))
+    context.add_output_metadata(page_and_tables(lease_timeline.headline, sections))

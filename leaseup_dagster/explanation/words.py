@@ -8,8 +8,8 @@ from typing import Any
 from leaseup_dagster.as_of import timestamp
 from leaseup_dagster.explanation.at_paystack import Answer
 from leaseup_dagster.explanation.facts import Facts
-from leaseup_dagster.invoicing.keys import Verdict
-from leaseup_dagster.invoicing.reasons import SkipReason, in_words
+from leaseup_dagster.invoicing.keys import Eligibility
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason, in_words
 from leaseup_dagster.money import cents_from_rands, format_rands
 
 Section = tuple[Sequence[str], Sequence[Sequence[str | int]]]
@@ -17,19 +17,19 @@ Section = tuple[Sequence[str], Sequence[Sequence[str | int]]]
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """All there is to say about one lease on one day."""
 
     lease_id: str
     as_of: date
     facts: Facts
-    verdicts: tuple[Verdict, ...]
+    eligibilities: tuple[Eligibility, ...]
     next_steps: tuple[str, ...]
     at_paystack: tuple[Answer, ...] = ()
 
     @property
     def headline(self) -> str:
-        said = "; ".join(f"rent due {v.key.due_date}: {_would(v)}" for v in self.verdicts)
+        said = "; ".join(f"rent due {v.key.due_date}: {_would(v)}" for v in self.eligibilities)
         return f"Lease {self.lease_id} as of {self.as_of}: {said or 'LeaseUp has it no more'}"
 
     def sections(self) -> dict[str, Section]:
@@ -59,7 +59,7 @@ class Story:
                 v.reason or "to bill",
                 in_words(v.reason, v.note) if v.reason else "It is due and not billed yet.",
             )
-            for v in self.verdicts
+            for v in self.eligibilities
         ]
 
 
@@ -90,13 +90,13 @@ def as_text(headline: str, sections: Mapping[str, Section]) -> str:
     return "\n\n".join(parts)
 
 
-def as_json(story: Story) -> dict[str, Any]:
+def as_json(timeline: Timeline) -> dict[str, Any]:
     """The same for a program: a list for each section, empty where there is nothing to say."""
-    sections = {name: _as_objects(*section) for name, section in story.sections().items()}
+    sections = {name: _as_objects(*section) for name, section in timeline.sections().items()}
     return {
-        "lease": story.lease_id,
-        "as of": story.as_of.isoformat(),
-        "headline": story.headline,
+        "lease": timeline.lease_id,
+        "as of": timeline.as_of.isoformat(),
+        "headline": timeline.headline,
         **sections,
     }
 
@@ -122,12 +122,12 @@ def _columns(rows: Iterable[Sequence[str | int]]) -> list[str]:
     ]
 
 
-def _would(verdict: Verdict) -> str:
-    if verdict.reason is None:
-        return f"to be billed, {_rands(verdict.amount_cents)}"
-    if verdict.reason in (SkipReason.ALREADY_INVOICED, SkipReason.BILLED_ANOTHER_AMOUNT):
-        return f"nothing to bill, {SkipReason(verdict.reason).words}"
-    return f"not billed, {SkipReason(verdict.reason).words}"
+def _would(eligibility: Eligibility) -> str:
+    if eligibility.reason is None:
+        return f"to be billed, {_rands(eligibility.amount_cents)}"
+    if eligibility.reason in (SkipReason.ALREADY_INVOICED, SkipReason.BILLED_ANOTHER_AMOUNT):
+        return f"nothing to bill, {SkipReason(eligibility.reason).words}"
+    return f"not billed, {SkipReason(eligibility.reason).words}"
 
 
 def _lease_rows(facts: Facts) -> list[tuple[str, str]]:

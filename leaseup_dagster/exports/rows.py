@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Select, Text, and_, case, cast, func, literal, select
 
-from leaseup_dagster.arrears.owed import end_of, standing
+from leaseup_dagster.arrears.owed import end_of, open_invoices
 from leaseup_dagster.database.leaseup import in_johannesburg, invoice, lease, transaction
-from leaseup_dagster.invoicing import amounts
-from leaseup_dagster.invoicing.receipts import OPEN
+from leaseup_dagster.invoicing.payments import amounts
+from leaseup_dagster.invoicing.payments.receipts import OPEN
 
 ARREARS = (
     "invoice", "lease", "landlord", "tenant", "due date", "days overdue", "age", "amount", "paid",
@@ -28,7 +28,7 @@ MONEY = frozenset({"amount", "paid", "due", "counted"})
 
 def arrears_rows(as_of: date, landlord: str) -> Select[Any]:
     """What is owed at the end of the day, oldest first."""
-    due = standing(as_of)
+    due = open_invoices(as_of)
     asked = select(
         due.c.id.label("invoice"), due.c.leaseId.label("lease"),
         due.c.landlordId.label("landlord"), due.c.tenantId.label("tenant"),
@@ -72,7 +72,7 @@ def payment_rows(first: date, last: date, landlord: str) -> Select[Any]:
     within = _between(transaction.c.createdAt, first, last)
     touched = select(transaction.c.invoiceId).where(*within)
     some = select(invoice).where(invoice.c.id.in_(touched)).cte("some")
-    kind, identity = amounts.told_apart(some)
+    kind, identity = amounts.distinguished(some)
     cents = amounts.in_cents(transaction.c.amountPaid)
     again = func.row_number().over(
         partition_by=(some.c.id, kind, identity, cents),

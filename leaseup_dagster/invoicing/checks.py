@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.checking import CheckFindings
-from leaseup_dagster.invoicing import audit, missed
 from leaseup_dagster.invoicing.keys import BatchReport, InvoicePlan
+from leaseup_dagster.invoicing.ledger import audit
+from leaseup_dagster.invoicing.planning import missed
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left

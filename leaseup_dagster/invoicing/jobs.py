@@ -6,24 +6,20 @@ import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.customers.ops import register_planned_customers
-from leaseup_dagster.invoicing.cancel_ops import (
+from leaseup_dagster.invoicing.cancellation.ops import (
     cancel_chosen_invoices,
     choose_invoices_to_cancel,
 )
 from leaseup_dagster.invoicing.checks import check_invoices
-from leaseup_dagster.invoicing.ops import (
+from leaseup_dagster.invoicing.creation.ops import (
     compare_before_billing,
     create_planned_invoices,
     cut_into_batches,
     report_invoicing,
     settle_unanswered_invoices,
 )
-from leaseup_dagster.invoicing.plan_ops import (
-    plan_invoices,
-    plan_one_invoice,
-    preview_invoices,
-)
-from leaseup_dagster.retries import BY_HAND, BY_ITSELF, LOOKING_ONLY
+from leaseup_dagster.invoicing.planning.ops import plan_invoices, plan_one_invoice, preview_invoices
+from leaseup_dagster.retries import BY_ITSELF, MANUAL, READ_ONLY
 from leaseup_dagster.run_config import run_for_its_day
 
 invoices = dg.AssetSpec(
@@ -60,7 +56,7 @@ def check_upcoming_invoices() -> None:
 @dg.job(
     description="Bills one month of one lease: put its id into `lease_id`. Launched by a person or"
     " by LeaseUp. A month that is billed already stays billed once.",
-    tags=BY_HAND,
+    tags=MANUAL,
 )
 def create_invoice() -> None:
     _bill(plan_one_invoice())
@@ -73,7 +69,7 @@ def create_invoice() -> None:
     " what it would take back, and how both sides stand. What is paid, also in part, stays. The"
     " month is not billed again, unless create_invoice is launched with rebill: true. Safe to"
     " launch again after a failure.",
-    tags=BY_HAND,
+    tags=MANUAL,
 )
 def cancel_invoice() -> None:
     cancel_chosen_invoices(choose_invoices_to_cancel())
@@ -82,7 +78,7 @@ def cancel_invoice() -> None:
 @dg.job(
     description="Shows what check_upcoming_invoices would bill on a day, for how much, and each"
     " lease it would skip with the reason. Writes nothing and calls nobody.",
-    tags=LOOKING_ONLY,
+    tags=READ_ONLY,
 )
 def preview_upcoming_invoices() -> None:
     preview_invoices()

@@ -17,7 +17,7 @@ class LedgerKey:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Eligibility:
     """What is to become of one month: an invoice, or nothing for a `reason`."""
 
     key: LedgerKey
@@ -46,7 +46,7 @@ class Skipped:
     reason: str
     leases: int
     examples: tuple[LedgerKey, ...] = ()
-    # Of each example, as in `Verdict`; empty: none.
+    # Of each example, as in `Eligibility`; empty: none.
     notes: tuple[str, ...] = ()
 
     @classmethod

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, func, insert, select
 from leaseup_dagster.database.leaseup import lease, tenant, tenant_lease
 from leaseup_dagster.database.ledgers import invoice_ledger
 from leaseup_dagster.database.rehearsal import Scene, Stage
-from leaseup_dagster.invoicing import ledger, payments, undoing
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.receipts import Payment
-from leaseup_dagster.invoicing.undoing import Undoing
+from leaseup_dagster.invoicing.ledger import cancelling, transitions
+from leaseup_dagster.invoicing.ledger.cancelling import CancellationTarget
+from leaseup_dagster.invoicing.payments import records
+from leaseup_dagster.invoicing.payments.receipts import Payment
 
 _LATER_DAYS = (400, 4000)
 """Beyond any month that is planned: no other run's row is waited for."""
@@ -46,13 +47,13 @@ def paid(as_of: date) -> Scene:
         payment = Payment(f"rehearsal-{uuid.uuid4()}", _CENTS, datetime.now(timezone.utc))
 
         def record(connection: Connection) -> bool:
-            open_ = payments.lock_if_open(connection, invoice_id)
+            open_ = records.lock_if_open(connection, invoice_id)
             if made is not None:
-                payments.record(connection, invoice_id, payment)
+                records.record(connection, invoice_id, payment)
             return open_ or made is None
 
         def mark(connection: Connection) -> bool:
-            return payments.mark_paid(connection, invoice_id) or made is None
+            return records.mark_paid(connection, invoice_id) or made is None
 
         stage.act("A payment", record)
         stage.act("PAID on an invoice", mark)
@@ -67,22 +68,22 @@ def cancelled(as_of: date) -> Scene:
         made = _invoice(stage, as_of)
 
         def cancel(connection: Connection) -> bool:
-            invoice = made or Undoing("", LedgerKey(as_of, ""), "", "rehearsal")
-            undoing.mark(connection, invoice)
-            return undoing.record(connection, invoice) or made is None
+            invoice = made or CancellationTarget("", LedgerKey(as_of, ""), "", "rehearsal")
+            cancelling.mark(connection, invoice)
+            return cancelling.record(connection, invoice) or made is None
 
         stage.act("CANCELLED on an invoice", cancel)
 
     return scene
 
 
-def _invoice(stage: Stage, as_of: date) -> Undoing | None:
+def _invoice(stage: Stage, as_of: date) -> CancellationTarget | None:
     """The invoice that was recorded; None if it was refused, or LeaseUp has no tenancy yet, where
     only the rights to the statement are tried."""
     tenancy = stage.connection.execute(_TENANCY).first()
     reference = f"rehearsal-{uuid.uuid4()}"
     later = as_of + timedelta(days=random.randint(*_LATER_DAYS))  # noqa: S311 - no secret
-    invoice = Undoing(
+    invoice = CancellationTarget(
         invoice_id=reference,
         key=LedgerKey(later, tenancy.leaseId if tenancy else ""),
         request_code=reference,
@@ -94,7 +95,7 @@ def _invoice(stage: Stage, as_of: date) -> Undoing | None:
         return None
 
     def record(connection: Connection) -> bool:
-        recorded = ledger.record(
+        recorded = transitions.record(
             connection,
             invoice.key,
             reference,
@@ -109,7 +110,7 @@ def _invoice(stage: Stage, as_of: date) -> Undoing | None:
     return invoice if stage.act("An invoice", record) and tenancy else None
 
 
-def _requesting(connection: Connection, invoice: Undoing, tenancy: Any) -> None:
+def _requesting(connection: Connection, invoice: CancellationTarget, tenancy: Any) -> None:
     """As if its request had just been marked."""
     connection.execute(
         insert(invoice_ledger).values(

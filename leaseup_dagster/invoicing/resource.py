@@ -5,7 +5,7 @@ import threading
 import dagster as dg
 from sqlalchemy import Engine
 
-from leaseup_dagster.invoicing.creation import InvoiceCreation
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.settings import PaystackSettings, TaskSettings, load
 

@@ -13,9 +13,9 @@ from leaseup_dagster.handover import (
     run_after,
     stopped_by_a_person,
 )
-from leaseup_dagster.invoicing import standing
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
-from leaseup_dagster.invoicing.plan_ops import plan_invoices
+from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.planning.ops import plan_invoices
 from leaseup_dagster.settings import TaskSettings
 
 PAUSES = (
@@ -44,10 +44,10 @@ def planned_invoices_left(
     engine: dg.ResourceParam[Engine],
     tasks: dg.ResourceParam[TaskSettings],
 ) -> dg.RunRequest | dg.SkipReason:
-    return look_for_leftovers(context, engine, tasks, now=datetime.now(tz=timezone.utc))
+    return evaluate_leftover_invoices(context, engine, tasks, now=datetime.now(tz=timezone.utc))
 
 
-def look_for_leftovers(
+def evaluate_leftover_invoices(
     context: dg.SensorEvaluationContext, engine: Engine, tasks: TaskSettings, *, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """What the sensor does at `now`. Each run is followed by at most one that it asks for."""
@@ -60,13 +60,13 @@ def look_for_leftovers(
     if stopped:
         return dg.SkipReason(f"Run {stopped} was stopped by a person: the next morning goes on")
     if run.status in AT_WORK:
-        return _hand_over(context, engine, tasks, newest[0], now)
+        return _launch_successor(context, engine, tasks, newest[0], now)
     if _failed_before_its_plan(context.instance, run):
         return _again(run, ended_at, now)
     return _go_on(context, engine, run, ended_at, now)
 
 
-def _hand_over(
+def _launch_successor(
     context: dg.SensorEvaluationContext,
     engine: Engine,
     tasks: TaskSettings,
@@ -79,7 +79,7 @@ def _hand_over(
     if not is_nearly_over(record, tasks.taking_seconds, now):
         return at_work
     with engine.connect() as connection:
-        left = standing.count_planned(connection)
+        left = queries.count_planned(connection)
     return _after(context, run, left) if left else at_work
 
 
@@ -96,10 +96,10 @@ def _go_on(
     now: datetime,
 ) -> dg.RunRequest | dg.SkipReason:
     with engine.connect() as connection:
-        left = standing.count_open(connection)
+        left = queries.count_open(connection)
         if not left:
             return dg.SkipReason("Nothing planned is left")
-        if now < ended_at + REST and not standing.has_billed(connection, run.run_id):
+        if now < ended_at + REST and not queries.has_billed(connection, run.run_id):
             why = f"Run {run.run_id} billed nothing; what it left is tried an hour after it"
             return dg.SkipReason(why)
     return _after(context, run, left)

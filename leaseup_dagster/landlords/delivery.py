@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.database import complaints
-from leaseup_dagster.landlords import told
+from leaseup_dagster.landlords import ledger
 from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.landlords.news import News
 from leaseup_dagster.mail.sender import (
@@ -35,12 +35,12 @@ _SEVERAL = re.compile(r"[,;<>()]")
 class Kind(Enum):
     """What became of one landlord's e-mail."""
 
-    TOLD = "told"
+    NOTIFIED = "told"
     UNKNOWN = "unknown"  # perhaps told: counts as told
     REFUSED = "refused"  # this address, until it is corrected
     DEFERRED = "deferred"  # not taken: may be told later
     ACCOUNT = "account"  # it would be the same for everybody
-    TAKEN = "taken"  # told before today, or by another run
+    CLAIMED_ELSEWHERE = "taken"  # told before today, or by another run
     BROKEN = "broken"  # our own side failed
     STOPPED = "stopped"
 
@@ -61,26 +61,26 @@ class LandlordDelivery:
     letters: Letters
     stop: Event
 
-    def tell_all(
+    def notify_all(
         self, news: Sequence[News], as_of: date, *, run_id: str, width: int, seconds: float
     ) -> list[Result]:
         """Each once, for so many seconds; whoever is left has the same news in the next run."""
         return in_flight(
-            lambda one: self.tell(one, as_of, run_id),
+            lambda one: self.notify(one, as_of, run_id),
             news,
             width=width,
             stop=self.stop,
             seconds=seconds,
         )
 
-    def tell(self, news: News, as_of: date, run_id: str) -> Result:
+    def notify(self, news: News, as_of: date, run_id: str) -> Result:
         """Never raises: one bad row stops no other. Whoever the server refuses for everybody
         stops the rest."""
         landlord_id = news.landlord.id
         if self.stop.is_set() or self.sender is None:
             return Result(landlord_id, Kind.STOPPED)
         try:
-            return self._tell(self.sender, news, as_of, run_id)
+            return self._log(self.sender, news, as_of, run_id)
         except SettingsError as error:
             self.stop.set()
             return Result(landlord_id, Kind.ACCOUNT, str(error))
@@ -89,13 +89,13 @@ class LandlordDelivery:
         except Exception as error:  # its message may quote a row
             return Result(landlord_id, Kind.BROKEN, type(error).__name__)
 
-    def _tell(self, sender: SmtpSender, news: News, as_of: date, run_id: str) -> Result:
+    def _log(self, sender: SmtpSender, news: News, as_of: date, run_id: str) -> Result:
         landlord_id = news.landlord.id
         address = self.letters.address_of(news)
         message = self.letters.message(news, as_of) if _is_usable(address) else None
         with self.engine.begin() as connection:
-            if not told.claim(connection, news, as_of, run_id):
-                return Result(landlord_id, Kind.TAKEN)
+            if not ledger.claim(connection, news, as_of, run_id):
+                return Result(landlord_id, Kind.CLAIMED_ELSEWHERE)
         if message is None:
             result = Result(landlord_id, Kind.REFUSED, "its e-mail address in LeaseUp is unusable")
         else:
@@ -103,12 +103,12 @@ class LandlordDelivery:
         if result.kind is Kind.ACCOUNT:
             self.stop.set()
         with self.engine.begin() as connection:
-            told.settle(connection, landlord_id, as_of, _STATES[result.kind], result.why)
+            ledger.settle(connection, landlord_id, as_of, _STATES[result.kind], result.why)
         return result
 
 
 _STATES = {
-    Kind.TOLD: "sent",
+    Kind.NOTIFIED: "sent",
     Kind.UNKNOWN: "unknown",
     Kind.REFUSED: "refused",
     Kind.DEFERRED: "deferred",
@@ -118,7 +118,7 @@ _STATES = {
 
 def _result(landlord_id: str, outcome: object) -> Result:
     if isinstance(outcome, Accepted):
-        return Result(landlord_id, Kind.TOLD)
+        return Result(landlord_id, Kind.NOTIFIED)
     kinds = {Refused: Kind.REFUSED, Deferred: Kind.DEFERRED, AccountProblem: Kind.ACCOUNT}
     kind = kinds.get(type(outcome), Kind.UNKNOWN)
     return Result(landlord_id, kind, str(getattr(outcome, "why", "")))

@@ -9,7 +9,7 @@ from leaseup_dagster.landlords.ops import (
     report_telling,
     tell_each_landlord,
 )
-from leaseup_dagster.retries import BY_ITSELF, LOOKING_ONLY
+from leaseup_dagster.retries import BY_ITSELF, READ_ONLY
 from leaseup_dagster.run_config import run_for_its_day
 
 landlord_emails = dg.AssetSpec(
@@ -35,7 +35,7 @@ def tell_landlords() -> None:
 @dg.job(
     description="Shows what tell_landlords would tell each landlord, rendered, without anybody's"
     " name. Writes nothing and sends nothing.",
-    tags=LOOKING_ONLY,
+    tags=READ_ONLY,
 )
 def preview_landlord_emails() -> None:
     preview_landlord_news()

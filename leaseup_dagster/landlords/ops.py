@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Engine
 
-from leaseup_dagster.landlords import report, told
+from leaseup_dagster.landlords import ledger, report
 from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
 from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
@@ -22,7 +22,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class TellingDay:
+class NotificationDay:
     """The day a run tells, and whether it is the first that ever did."""
 
     as_of: date
@@ -42,14 +42,14 @@ def begin_telling(
     config: DayConfig,
     landlord_delivery: dg.ResourceParam[LandlordDelivery],
     mail: dg.ResourceParam[MailSettings],
-) -> TellingDay:
+) -> NotificationDay:
     as_of = config.day_to_act_on()
     if landlord_delivery.sender is None:
         context.log.info("LANDLORD_EMAILS_ENABLED is false: no landlord is told anything")
-        return TellingDay(as_of, enabled=False)
+        return NotificationDay(as_of, enabled=False)
     with landlord_delivery.engine.begin() as connection:
-        began = told.begin(connection, as_of, mail.statuses)
-    return TellingDay(as_of, enabled=True, began=began)
+        began = ledger.begin(connection, as_of, mail.statuses)
+    return NotificationDay(as_of, enabled=True, began=began)
 
 
 @dg.op(
@@ -59,16 +59,16 @@ def begin_telling(
 )
 def tell_each_landlord(
     context: dg.OpExecutionContext,
-    day: TellingDay,
+    day: NotificationDay,
     landlord_delivery: dg.ResourceParam[LandlordDelivery],
     mail: dg.ResourceParam[MailSettings],
     tasks: dg.ResourceParam[TaskSettings],
-) -> TellingDay:
+) -> NotificationDay:
     if not day.enabled:
         return day
     with landlord_delivery.engine.begin() as connection:
-        news = told.news(connection, day.as_of, mail.statuses)
-    results = landlord_delivery.tell_all(
+        news = ledger.news(connection, day.as_of, mail.statuses)
+    results = landlord_delivery.notify_all(
         news,
         day.as_of,
         run_id=context.run_id,
@@ -76,7 +76,7 @@ def tell_each_landlord(
         seconds=seconds_left(context, tasks.taking_seconds),
     )
     for result in results:
-        if result.kind not in (Kind.TOLD, Kind.TAKEN, Kind.STOPPED):
+        if result.kind not in (Kind.NOTIFIED, Kind.CLAIMED_ELSEWHERE, Kind.STOPPED):
             context.log.warning(
                 f"landlord_id={result.landlord_id}: {result.kind.value}: {result.why}"
             )
@@ -94,10 +94,10 @@ def tell_each_landlord(
     " take an e-mail, for another reason than its address.",
 )
 def report_telling(
-    context: dg.OpExecutionContext, day: TellingDay, engine: dg.ResourceParam[Engine]
+    context: dg.OpExecutionContext, day: NotificationDay, engine: dg.ResourceParam[Engine]
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     with engine.connect() as connection:
-        rows = told.of_day(connection, day.as_of) if day.enabled else []
+        rows = ledger.of_day(connection, day.as_of) if day.enabled else []
     counted = report.counts(rows)
     said = report.headline(day.as_of, counted, began=day.began)
     metadata: dict[str, Any] = {
@@ -107,12 +107,12 @@ def report_telling(
     }
     context.log.info(said)
     yield dg.AssetMaterialization("landlord_emails", metadata=metadata)
-    not_told = {row.landlord_id: row.why for row in rows if row.state == "deferred"}
-    not_told |= {result.landlord_id: result.why for result in day.broken}
-    if not_told:
+    not_notified = {row.landlord_id: row.why for row in rows if row.state == "deferred"}
+    not_notified |= {result.landlord_id: result.why for result in day.broken}
+    if not_notified:
         raise dg.Failure(
-            f"{len(not_told)} landlords could not be told today; the next run tells them."
-            f" {next(iter(not_told.values()))}",
+            f"{len(not_notified)} landlords could not be told today; the next run tells them."
+            f" {next(iter(not_notified.values()))}",
             metadata=metadata,
             allow_retries=False,
         )
@@ -132,8 +132,8 @@ def preview_landlord_news(
 ) -> None:
     as_of = config.day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
-        first = not told.has_begun(connection)
-        news = [] if first else told.news(connection, as_of, mail.statuses)
+        first = not ledger.has_begun(connection)
+        news = [] if first else ledger.news(connection, as_of, mail.statuses)
     letters = Letters(mail)
     said = (
         "The first run of tell_landlords takes all there is as told, and tells nothing"

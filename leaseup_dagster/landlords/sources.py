@@ -31,8 +31,8 @@ from leaseup_dagster.database.leaseup import (
     tenant,
     unit,
 )
-from leaseup_dagster.invoicing import amounts
-from leaseup_dagster.invoicing.receipts import OPEN
+from leaseup_dagster.invoicing.payments import amounts
+from leaseup_dagster.invoicing.payments.receipts import OPEN
 from leaseup_dagster.landlords.news import Kind
 
 _COLUMNS = (
@@ -70,13 +70,13 @@ def _invoices() -> Select[Any]:
         )
         .cte("sent")
     )
-    return _told_of(sent, key=sent.c.id, cents=amounts.in_cents(sent.c.dueAmount))
+    return _news_of(sent, key=sent.c.id, cents=amounts.in_cents(sent.c.dueAmount))
 
 
 def _overdue(as_of: date) -> Select[Any]:
     late = select(invoice).where(invoice.c.status.in_(OPEN), invoice.c.dueDate < as_of).cte("late")
     due = amounts.due(late)
-    return _told_of(due, key=due.c.id, cents=due.c.cents)
+    return _news_of(due, key=due.c.id, cents=due.c.cents)
 
 
 def _payments() -> Select[Any]:
@@ -101,7 +101,7 @@ def _payments() -> Select[Any]:
         .select_from(billed.join(counted, counted.c.id == billed.c.id).join(number, literal(True)))
         .subquery("each")
     )
-    return _told_of(
+    return _news_of(
         each,
         key=func.concat_ws("/", each.c.id, each.c.cents, each.c.n),
         cents=each.c.cents,
@@ -110,7 +110,7 @@ def _payments() -> Select[Any]:
     )
 
 
-def _told_of(
+def _news_of(
     of: FromClause, *, key: Any, cents: Any, due: Any = None, day: Any = None
 ) -> Select[Any]:
     homes = (

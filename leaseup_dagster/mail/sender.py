@@ -63,7 +63,7 @@ class SmtpSender:
 
     def send(self, message: EmailMessage, to: str) -> Outcome:
         """Never raises for anything the server or the network does, and never repeats itself."""
-        return self._connected(lambda server: _hand_over(server, message, to))
+        return self._connected(lambda server: _submit(server, message, to))
 
     def try_out(self) -> Outcome:
         """Everything up to a message: connection, TLS and password."""
@@ -114,7 +114,7 @@ def _not_connected(error: Exception) -> Outcome:
     return Deferred(f"SMTP_URL: no connection ({type(error).__name__}{code})")
 
 
-def _hand_over(server: smtplib.SMTP, message: EmailMessage, to: str) -> Outcome:
+def _submit(server: smtplib.SMTP, message: EmailMessage, to: str) -> Outcome:
     """Stage by stage: which of them failed says whether the message can have been taken."""
     try:
         refusal = _envelope(server, message["From"].addresses[0].addr_spec, to)

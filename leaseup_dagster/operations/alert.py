@@ -19,9 +19,9 @@ class Alert:
 
     def as_text_message(self) -> str:
         """At most three messages long: who is woken by it opens the link."""
-        room = _LONGEST_TEXT - len(self.link) - 1
+        space = _LONGEST_TEXT - len(self.link) - 1
         said = " ".join(f"LeaseUp: {self.subject}. {self.body}".split())
-        return f"{_shortened(said, room)} {self.link}"
+        return f"{_shortened(said, space)} {self.link}"
 
 
 def in_short(reasons: Sequence[str]) -> str:

@@ -16,13 +16,13 @@ VALID_SECONDS = 6 * 3600
 
 @dataclass(frozen=True)
 class Channel:
-    """`name` may be shown. `tell` returns why an alert did not get through, or None.
+    """`name` may be shown. `send` returns why an alert did not get through, or None.
 
     `wrong` names the setting for which nothing can get through.
     """
 
     name: str
-    tell: Callable[[Alert], str | None]
+    send: Callable[[Alert], str | None]
     wrong: str = ""
 
     @classmethod
@@ -30,12 +30,12 @@ class Channel:
         return cls(setting, lambda _: why, wrong=f"{setting}: {why}")
 
 
-def tell_all(channels: Sequence[Channel], alert: Alert) -> dict[str, str | None]:
+def send_all(channels: Sequence[Channel], alert: Alert) -> dict[str, str | None]:
     """The alert over every channel; why not, by channel. One that fails stops no other.
 
     It is tried twice: an operator would rather read it twice than not at all.
     """
-    return {channel.name: channel.tell(alert) and channel.tell(alert) for channel in channels}
+    return {channel.name: channel.send(alert) and channel.send(alert) for channel in channels}
 
 
 def channels(settings: AlertSettings) -> list[Channel]:
@@ -62,12 +62,12 @@ def _text_messages(settings: AlertSettings) -> list[Channel]:
     sender = sender_of(sms)
 
     def to(number: str) -> Callable[[Alert], str | None]:
-        def tell(alert: Alert) -> str | None:
+        def send(alert: Alert) -> str | None:
             text = to_gsm7(alert.as_text_message())
             outcome = sender.send(number, text, valid_seconds=VALID_SECONDS)
             return None if isinstance(outcome, Sent) else outcome.why
 
-        return tell
+        return send
 
     found = []
     for position, typed in enumerate(settings.numbers, start=1):
@@ -104,12 +104,12 @@ def _services(settings: AlertSettings) -> list[Channel]:
 
 
 def _over(service: "object") -> Callable[[Alert], str | None]:
-    def tell(alert: Alert) -> str | None:
+    def send(alert: Alert) -> str | None:
         body = f"{alert.body}\n{alert.link}"
         try:
-            taken = service.notify(title=f"LeaseUp: {alert.subject}", body=body)  # type: ignore[attr-defined]
+            accepted = service.notify(title=f"LeaseUp: {alert.subject}", body=body)  # type: ignore[attr-defined]
         except Exception as error:
             return f"{type(error).__name__}"
-        return None if taken else "it did not take the message"
+        return None if accepted else "it did not take the message"
 
-    return tell
+    return send

@@ -67,7 +67,7 @@ class Line:
         return asdict(self)
 
 
-def look(*, ask_paystack: bool) -> Iterator[Line]:
+def run_checks(*, ask_paystack: bool) -> Iterator[Line]:
     """Each line as soon as it is known."""
     lines: dict[str, Callable[[], str]] = {
         "database": _database,
@@ -142,7 +142,7 @@ def _database() -> str:
 def _rehearsed(engine: Engine) -> str:
     """Everything that a run records. Raises SettingsError that lists all that would be refused."""
     with engine.connect() as connection:
-        waiting = missing.applicants(connection, missing.tenants_to_register(connection, [], 1))
+        waiting = missing.registrants(connection, missing.tenants_to_register(connection, [], 1))
     today = resolve_as_of("")
     stage = rehearse(
         engine,

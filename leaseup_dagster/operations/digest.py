@@ -62,7 +62,7 @@ def in_words(digest: Digest, failed_runs: int, ui_url: str) -> Alert:
     """The digest as operators get it: what happened, then what a person should look at."""
     sent = digest.texts.get("sent", 0)
     happened = f"{digest.billed} invoices, {format_rands(digest.cents)}, {sent} texts"
-    look_at = {
+    open_points_of = {
         "runs failed": failed_runs,
         "invoices refused": digest.refused,
         "invoices waiting for a run": digest.waiting,
@@ -71,7 +71,7 @@ def in_words(digest: Digest, failed_runs: int, ui_url: str) -> Alert:
         "texts refused": digest.texts.get("refused", 0),
         "texts without an answer": digest.texts.get("unknown", 0),
     }
-    open_points = [f"{number} {what}" for what, number in look_at.items() if number]
+    open_points = [f"{number} {what}" for what, number in open_points_of.items() if number]
     return Alert(
         subject=f"the last day: {happened}",
         body=f"To look at: {', '.join(open_points)}" if open_points else "Nothing to look at",

@@ -10,15 +10,15 @@ from dagster_shared.error import SerializableErrorInfo
 
 from leaseup_dagster.as_of import JOHANNESBURG, clock, johannesburg_date
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
-from leaseup_dagster.operations import alert, launched, silence
+from leaseup_dagster.operations import alert, launched, missed_runs
 from leaseup_dagster.operations.ops import (
+    ALERTED,
     REFUSED,
-    TOLD,
     forget_runs,
     send_digest,
     tell_operators,
 )
-from leaseup_dagster.retries import BY_HAND, WEEKLY
+from leaseup_dagster.retries import MANUAL, WEEKLY
 from leaseup_dagster.run_config import is_refused_config
 from leaseup_dagster.settings import AlertSettings, load
 
@@ -51,21 +51,21 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     # Below the stacks and the steps that were not executed, where a person looks first.
     context.instance.report_engine_event(alert.in_short(_reasons(context)), run)
     if launched.by_a_person(record.tags) and _is_refused(context):
-        context.instance.add_run_tags(run.run_id, {TOLD: REFUSED})
+        context.instance.add_run_tags(run.run_id, {ALERTED: REFUSED})
         context.log.info(
             f"Run {run.run_id} of {run.job_name} was refused for its config; who launched it sees"
             " why, and nobody else is told"
         )
         return
-    if _LAUNCHED_BY_SENSOR in record.tags and _told_lately(context.instance, run.job_name):
+    if _LAUNCHED_BY_SENSOR in record.tags and _alerted_recently(context.instance, run.job_name):
         context.log.info(
             f"Run {run.run_id} of {run.job_name} failed, as one before it that was told"
         )
         return
-    _tell_failure(context.instance, run, _reasons(context), context.log)
+    _alert_failure(context.instance, run, _reasons(context), context.log)
 
 
-def _tell_failure(
+def _alert_failure(
     instance: dg.DagsterInstance, run: dg.DagsterRun, reasons: list[str], log: Logger
 ) -> None:
     """And remember on the run that it was told, or that nobody could be."""
@@ -73,15 +73,15 @@ def _tell_failure(
     try:
         tell_operators(alert.failed_run(run.job_name, run.run_id, reasons, ui_url), log)
     except dg.Failure:
-        instance.add_run_tags(run.run_id, {TOLD: "not yet"})
+        instance.add_run_tags(run.run_id, {ALERTED: "not yet"})
         raise
-    instance.add_run_tags(run.run_id, {TOLD: "yes"})
+    instance.add_run_tags(run.run_id, {ALERTED: "yes"})
 
 
-def _told_lately(instance: dg.DagsterInstance, job: str) -> bool:
+def _alerted_recently(instance: dg.DagsterInstance, job: str) -> bool:
     """Whether a failure of this job was told within hours, and none of its runs succeeded since."""
     lately = datetime.now(tz=timezone.utc) - SAME_AGAIN
-    told = dg.RunsFilter(job_name=job, tags={TOLD: "yes"}, updated_after=lately)
+    told = dg.RunsFilter(job_name=job, tags={ALERTED: "yes"}, updated_after=lately)
     records = instance.get_run_records(told, limit=1)
     if not records:
         return False
@@ -127,15 +127,15 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     " Nobody is told when the daemon itself is down: let something outside look at it.",
 )
 def morning_run_missing(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    return look_for_silence(context, datetime.now(tz=timezone.utc))
+    return evaluate_missed_morning(context, datetime.now(tz=timezone.utc))
 
 
-def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipReason:
+def evaluate_missed_morning(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipReason:
     """What the sensor does at `now`."""
-    _tell_what_was_not_told(context)
-    settings, kept = load(AlertSettings), silence.watch(context.cursor, now)
+    _alert_what_was_not_sent(context)
+    settings, kept = load(AlertSettings), missed_runs.watch(context.cursor, now)
     last = _last_success(context.instance)
-    if not silence.is_to_be_told(kept, last, now, settings.silence_hours):
+    if not missed_runs.should_alert(kept, last, now, settings.silence_hours):
         context.update_cursor(kept.as_cursor())
         return dg.SkipReason(f"Last success of {check_upcoming_invoices.name}: {_clock(last)}")
     failed = context.instance.get_runs_count(
@@ -148,17 +148,17 @@ def look_for_silence(context: dg.SensorEvaluationContext, now: datetime) -> dg.S
         ),
         context.log,
     )  # fmt: skip
-    context.update_cursor(silence.Watch(kept.since, told_at=now).as_cursor())
+    context.update_cursor(missed_runs.Watch(kept.since, alerted_at=now).as_cursor())
     return dg.SkipReason("The operators were told that the morning's run is missing")
 
 
-def _tell_what_was_not_told(context: dg.SensorEvaluationContext) -> None:
+def _alert_what_was_not_sent(context: dg.SensorEvaluationContext) -> None:
     """Failures of which nobody could be told when they happened: the outage often hides both."""
-    untold = dg.RunsFilter(tags={TOLD: "not yet"})
-    for run in context.instance.get_runs(untold, limit=3):
+    unsent = dg.RunsFilter(tags={ALERTED: "not yet"})
+    for run in context.instance.get_runs(unsent, limit=3):
         with suppress(dg.Failure):
             late = ["this could not be told when it happened; the run says why it failed"]
-            _tell_failure(context.instance, run, late, context.log)
+            _alert_failure(context.instance, run, late, context.log)
 
 
 def _last_success(instance: dg.DagsterInstance) -> datetime | None:
@@ -178,7 +178,7 @@ def _clock(instant: datetime | None) -> str:
 @dg.job(
     description="Tells the operators what the last 24 hours came to, and what waits for a person."
     " Launch it at any time; its schedule is off until somebody switches it on.",
-    tags=BY_HAND,
+    tags=MANUAL,
 )
 def send_daily_digest() -> None:
     send_digest()

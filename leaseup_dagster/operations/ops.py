@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.operations import digest
 from leaseup_dagster.operations.alert import Alert
-from leaseup_dagster.operations.channels import channels, tell_all
+from leaseup_dagster.operations.channels import channels, send_all
 from leaseup_dagster.settings import AlertSettings, RunsSettings, load
 
-TOLD = "leaseup/told"
+ALERTED = "leaseup/told"
 """The tag that says of a failed run whether operators were told of it."""
 
 REFUSED = "nobody: refused for its config"
@@ -28,7 +28,7 @@ def tell_operators(alert: Alert, log: Logger) -> None:
 
     Raises dg.Failure when there are channels and none of them took it.
     """
-    told = tell_all(channels(load(AlertSettings)), alert)
+    told = send_all(channels(load(AlertSettings)), alert)
     log.info(f"{alert.subject}. {alert.body}")
     if not told:
         log.warning("Nobody is told: set ALERT_SMS_NUMBERS or ALERT_URLS")
@@ -46,7 +46,7 @@ def send_digest(context: dg.OpExecutionContext, engine: dg.ResourceParam[Engine]
     since = datetime.now(tz=timezone.utc) - timedelta(hours=24)
     with engine.connect() as connection:
         counted = digest.count(connection, since)
-    failed = _failed(context.instance, since) - _failed(context.instance, since, {TOLD: REFUSED})
+    failed = _failed(context.instance, since) - _failed(context.instance, since, {ALERTED: REFUSED})
     tell_operators(digest.in_words(counted, failed, load(AlertSettings).ui_url), context.log)
 
 

@@ -90,7 +90,7 @@ def pause_seconds(headers: Mapping[str, str], *, now: float) -> float:
     return _PAUSE_SECONDS
 
 
-def told_limit(headers: Mapping[str, str]) -> int | None:
+def reported_limit(headers: Mapping[str, str]) -> int | None:
     """Requests a minute that Paystack says the endpoint takes; None where it says nothing that
     could be one. Documented for a 429; whether others carry it is not known."""
     limit = _number(headers.get("x-ratelimit-limit"))

@@ -47,7 +47,7 @@ _PAGE_SIZE = 100
 _SPARE_SECONDS = 0.6
 """How late a turn may still be taken: less than what the quota leaves free of a minute, 0.7 s."""
 
-Turn = NewType("Turn", float)
+Slot = NewType("Slot", float)
 """The `time.monotonic()` instant until which a slot of the quota may still be used."""
 
 _CONNECT_SECONDS = 5.0
@@ -75,7 +75,7 @@ class PaystackClient:
     ) -> None:
         self.stop = stop or threading.Event()
         self._quota = quota
-        self._spare_turns: deque[Turn] = deque()
+        self._spare_slots: deque[Slot] = deque()
         self._void_until = -math.inf
         self._rejected: str | None = None
         self._open = partial(_connections, secret_key, base_url, timeout_seconds, connections)
@@ -98,30 +98,30 @@ class PaystackClient:
     ) -> None:
         self.close()
 
-    def wait_for_turn_to_create(self) -> Turn:
+    def wait_for_slot_to_create(self) -> Slot:
         """Wait for the slot of one `create_payment_request`.
 
         Apart from it, so that a mark can be committed after the wait and right before the request.
         """
-        spare = self._spare_turn()
+        spare = self._spare_slot()
         if spare is not None:
             self._check_may_send(math.inf)
             return spare
-        self._wait_for_turn(CREATE)
-        return Turn(time.monotonic() + _SPARE_SECONDS)
+        self._wait_for_slot(CREATE)
+        return Slot(time.monotonic() + _SPARE_SECONDS)
 
-    def give_back_turn_to_create(self, turn: Turn) -> None:
+    def give_back_slot_to_create(self, slot: Slot) -> None:
         """Nothing was sent: whoever is next takes this turn and need not wait."""
-        self._spare_turns.append(turn)
+        self._spare_slots.append(slot)
 
-    def give_up_turns_to_create(self) -> None:
+    def give_up_slots_to_create(self) -> None:
         """Nobody here is next: the turns that were given back are for other runs."""
-        while self._spare_turn() is not None:
+        while self._spare_slot() is not None:
             self._quota.give_back(CREATE)
 
-    def may_still_use(self, turn: Turn) -> bool:
+    def may_still_use(self, slot: Slot) -> bool:
         """Neither too late for it, nor has Paystack told us to wait since."""
-        return turn > max(time.monotonic(), self._void_until)
+        return slot > max(time.monotonic(), self._void_until)
 
     def create_payment_request(
         self, request: NewPaymentRequest, *, send_before: float
@@ -186,21 +186,21 @@ class PaystackClient:
             last = not found or (answer.page_count is not None and page >= answer.page_count)
 
     def _call(self, endpoint: str, code: str = "", **content: Any) -> Answer:
-        self._wait_for_turn(endpoint)
+        self._wait_for_slot(endpoint)
         return self._send(endpoint, code, **content)
 
-    def _wait_for_turn(self, endpoint: str) -> None:
+    def _wait_for_slot(self, endpoint: str) -> None:
         self._check_may_send(math.inf)
         self.stop.wait(self._quota.reserve(endpoint))
         self._check_may_send(math.inf)
 
-    def _spare_turn(self) -> Turn | None:
+    def _spare_slot(self) -> Slot | None:
         """One that was given back and is still good."""
-        while self._spare_turns:
+        while self._spare_slots:
             with suppress(IndexError):  # another thread was faster
-                turn = self._spare_turns.popleft()
-                if self.may_still_use(turn):
-                    return turn
+                slot = self._spare_slots.popleft()
+                if self.may_still_use(slot):
+                    return slot
         return None
 
     def _send(
@@ -208,16 +208,16 @@ class PaystackClient:
     ) -> Answer:
         """The one place where a request leaves. `endpoint` is also its name in the quota."""
         method, path = endpoint.replace(":code", quote(code, safe="")).split(" ")
-        last_look = {"trace": self._last_look(send_before)}
+        last_check = {"trace": self._last_check(send_before)}
         self._check_may_send(send_before)
         import httpx  # noqa: PLC0415 - as in `_connections`
 
         http = self._http()
         try:
-            response = http.request(method, path, extensions=last_look, **content)
+            response = http.request(method, path, extensions=last_check, **content)
         except httpx.HTTPError as error:
             raise answers.unanswered(error) from None
-        limit = answers.told_limit(response.headers)
+        limit = answers.reported_limit(response.headers)
         if limit is not None:
             self._quota.learn(endpoint, limit)
         try:
@@ -249,17 +249,17 @@ class PaystackClient:
         if time.monotonic() >= send_before:
             raise NotSent("not sent, its mark went stale while it waited")
 
-    def _last_look(self, send_before: float) -> Callable[[str, dict[str, Any]], None]:
+    def _last_check(self, send_before: float) -> Callable[[str, dict[str, Any]], None]:
         """Looks again once the connection stands, right before the first byte leaves.
 
         Finding the host has no time limit, and a connection may have to be waited for.
         """
 
-        def look(event: str, _: dict[str, Any]) -> None:
+        def check(event: str, _: dict[str, Any]) -> None:
             if event.endswith("send_request_headers.started"):
                 self._check_may_send(send_before)
 
-        return look
+        return check
 
 
 def _connections(

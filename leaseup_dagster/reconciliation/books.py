@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, tuple_, update
 
 from leaseup_dagster.database.ledgers import invoice_ledger as ledger
-from leaseup_dagster.invoicing import forgotten, payments
+from leaseup_dagster.invoicing.creation import orphans
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.ledger import line_items
-from leaseup_dagster.invoicing.receipts import Recorded
+from leaseup_dagster.invoicing.ledger.transitions import line_items
+from leaseup_dagster.invoicing.payments import records
+from leaseup_dagster.invoicing.payments.receipts import Recorded
 from leaseup_dagster.paystack.models import PaymentRequest
 from leaseup_dagster.reconciliation.decisions import MonthInvoice
 from leaseup_dagster.reconciliation.differences import Held
@@ -90,7 +91,7 @@ def held(
     if left:
         rows |= {row.code: row for row in connection.execute(_BY_CODE, {"codes": left})}
     paid = {row.id for code, row in rows.items() if requests[code].paid}
-    recorded = payments.recorded_on(connection, paid) if paid else {}
+    recorded = records.recorded_on(connection, paid) if paid else {}
     return {
         code: _held(row, requests[code], recorded.get(row.id, [])) for code, row in rows.items()
     }
@@ -107,7 +108,7 @@ def months(
     )
     known = {row.reference: LedgerKey(row.due_date, row.lease_id) for row in rows}
     unknown = [requests[code] for code, reference in references.items() if reference not in known]
-    return known | forgotten.resolve(connection, unknown)
+    return known | orphans.resolve(connection, unknown)
 
 
 def invoices_of(connection: Connection, key: LedgerKey) -> list[MonthInvoice]:

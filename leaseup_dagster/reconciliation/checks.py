@@ -4,8 +4,8 @@ import dagster as dg
 from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.checking import CheckFindings
-from leaseup_dagster.invoicing import questions
-from leaseup_dagster.invoicing.receipts import Doubt
+from leaseup_dagster.invoicing.payments import questions
+from leaseup_dagster.invoicing.payments.receipts import Doubt
 
 ASSET = "payment_requests"
 

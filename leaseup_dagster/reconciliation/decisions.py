@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from leaseup_dagster.invoicing.receipts import OPEN
+from leaseup_dagster.invoicing.payments.receipts import OPEN
 from leaseup_dagster.paystack.models import PaymentRequest
 
 

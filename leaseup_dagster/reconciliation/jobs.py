@@ -3,14 +3,14 @@
 import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.reconciliation.decide_ops import decide
+from leaseup_dagster.reconciliation.decision_ops import decide
 from leaseup_dagster.reconciliation.ops import (
     ask_again,
     cut_into_weeks,
     reconcile_week,
     report_reconciliation,
 )
-from leaseup_dagster.retries import BY_HAND, BY_ITSELF
+from leaseup_dagster.retries import BY_ITSELF, MANUAL
 from leaseup_dagster.run_config import run_for_its_day
 
 payment_requests = dg.AssetSpec(
@@ -40,7 +40,7 @@ def reconcile_payment_requests() -> None:
     " but a person can know: the check `every_payment_counted_once` lists the invoices. `leave`:"
     " the books are right as they are; `record`: what Paystack received is money of its own, and is"
     " written down as well. It is asked again only if the sums change.",
-    tags=BY_HAND,
+    tags=MANUAL,
 )
 def decide_payment() -> None:
     decide()

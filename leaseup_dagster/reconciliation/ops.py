@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import resolve_as_of
 from leaseup_dagster.database.rehearsal import require
-from leaseup_dagster.invoicing import questions, rehearsal
-from leaseup_dagster.invoicing.forgotten import BILLED_EARLY_AND_LATE
-from leaseup_dagster.reconciliation import checks, report, weeks
+from leaseup_dagster.invoicing import rehearsal
+from leaseup_dagster.invoicing.creation.orphans import BILLED_EARLY_AND_LATE
+from leaseup_dagster.invoicing.payments import questions
+from leaseup_dagster.reconciliation import checks, report, windows
 from leaseup_dagster.reconciliation.repairs import Kind, Repairs
-from leaseup_dagster.reconciliation.weeks import Week, WeekReport
+from leaseup_dagster.reconciliation.windows import Window, WindowReport
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
@@ -51,7 +52,7 @@ class ReconcileConfig(DayConfig):
 
 
 @dg.op(
-    out=dg.DynamicOut(Week),
+    out=dg.DynamicOut(Window),
     retry_policy=SERVICE_UNREACHABLE,
     description="Cuts the days to compare into weeks, newest first. Asks nobody.",
 )
@@ -60,12 +61,12 @@ def cut_into_weeks(
     config: ReconcileConfig,
     repairs: dg.ResourceParam[Repairs],
     tasks: dg.ResourceParam[TaskSettings],
-) -> Iterator[dg.DynamicOutput[Week]]:
+) -> Iterator[dg.DynamicOutput[Window]]:
     since, until = config.first_day(tasks), config.day()
     context.log.info(f"Starting reconciliation of payment requests since={since} until={until}")
     require(repairs.engine, rehearsal.invoiced(until), rehearsal.paid(until))
-    for number, week in enumerate(weeks.cut(since, until), 1):
-        yield dg.DynamicOutput(week, mapping_key=f"week_{number:03}")
+    for number, window in enumerate(windows.cut(since, until), 1):
+        yield dg.DynamicOutput(window, mapping_key=f"week_{number:03}")
 
 
 @dg.op(
@@ -76,10 +77,10 @@ def cut_into_weeks(
 )
 def reconcile_week(
     context: dg.OpExecutionContext,
-    week: Week,
+    window: Window,
     repairs: dg.ResourceParam[Repairs],
-) -> WeekReport:
-    done = weeks.reconcile(week, repairs, seconds_left(context, repairs.tasks.taking_seconds))
+) -> WindowReport:
+    done = windows.reconcile(window, repairs, seconds_left(context, repairs.tasks.taking_seconds))
     fine = [f for f in done.findings if f.kind not in report.FAILS_THE_RUN]
     wrong = [f for f in done.findings if f.kind in report.FAILS_THE_RUN]
     # One event for all: each costs Dagster's storage as much as a request costs Paystack.
@@ -98,16 +99,16 @@ def reconcile_week(
 )
 def ask_again(
     context: dg.OpExecutionContext,
-    reports: list[WeekReport],
+    reports: list[WindowReport],
     repairs: dg.ResourceParam[Repairs],
-) -> WeekReport:
-    named = {finding.request_code for week in reports for finding in week.findings}
+) -> WindowReport:
+    named = {finding.request_code for window in reports for finding in window.findings}
     seconds = seconds_left(context, repairs.tasks.taking_seconds)
     today = resolve_as_of("")
     with repairs.engine.connect() as connection:
         waiting = [w for w in questions.waiting(connection) if w[1] not in named]
         for_long = questions.open_for_long(connection, today - OPEN_FOR_LONG, A_FEW)
-    done = weeks.ask_again([*waiting, *for_long], repairs, seconds)
+    done = windows.ask_again([*waiting, *for_long], repairs, seconds)
     with repairs.engine.begin() as connection:
         questions.remember_asked(connection, [invoice for invoice, _ in for_long])
     return done
@@ -119,8 +120,8 @@ def ask_again(
 )
 def report_reconciliation(
     context: dg.OpExecutionContext,
-    reports: list[WeekReport],
-    again: WeekReport,
+    reports: list[WindowReport],
+    again: WindowReport,
     engine: dg.ResourceParam[Engine],
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]]:
     done = report.total([*reports, again])
@@ -131,15 +132,15 @@ def report_reconciliation(
     with engine.begin() as connection:
         yield checks.every_payment_decided(connection).evaluation()
         # From here on the check says it, and the run fails for it no more.
-        told = [f.request_code for f in done.findings if f.kind is Kind.UNDECIDED]
-        questions.mark_told(connection, told)
+        reported = [f.request_code for f in done.findings if f.kind is Kind.UNDECIDED]
+        questions.mark_reported(connection, reported)
     remains = report.in_words(done)
     if remains:
         raise dg.Failure(remains, metadata=metadata, allow_retries=False)
     yield dg.Output(None, metadata=metadata)
 
 
-def _metadata(done: WeekReport) -> dict[str, Any]:
+def _metadata(done: WindowReport) -> dict[str, Any]:
     failed_days = [(day.isoformat(), why) for day, why in done.failed]
     sections: dict[str, Section] = {
         "for a person": (report.COLUMNS, report.rows(done.findings, report.FOR_A_PERSON)),

@@ -14,11 +14,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.database import complaints
-from leaseup_dagster.invoicing import adoption, payments, standing
-from leaseup_dagster.invoicing.adoption import FoundRequest
+from leaseup_dagster.invoicing.creation import adoption
+from leaseup_dagster.invoicing.creation.adoption import FoundRequest
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.receipts import Question
-from leaseup_dagster.invoicing.references import reference_in
+from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.payments import records
+from leaseup_dagster.invoicing.payments.receipts import Question
+from leaseup_dagster.invoicing.rules.references import reference_in
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import NotFound, NotSent, PaystackError
@@ -105,11 +107,11 @@ class Repairs:
         self, invoice_id: str, request: PaymentRequest, found: Difference, done: list[Finding]
     ) -> None:
         """What was paid on the request is written down; what is in doubt, a person is told."""
-        settled = payments.settle(self.engine, invoice_id, request)
+        settled = records.settle(self.engine, invoice_id, request)
         if settled.written_cents or (settled.was_open and settled.paid):
             done.append(_finding(Kind.PAID, found, request))
         if settled.question:
-            kind = Kind.WAITING if settled.told else Kind.UNDECIDED
+            kind = Kind.WAITING if settled.reported else Kind.UNDECIDED
             done.append(_finding(kind, found, request, _in_doubt(invoice_id, settled.question)))
         if settled.paid and not (request.has_payments or request.archived):
             self._close(invoice_id, found, done)
@@ -179,7 +181,7 @@ class Repairs:
         with self.engine.begin() as connection:
             adoption.expect(connection, [wanted], self.tasks)
             adoption.record_found(connection, key, reference, request)
-            return standing.invoice_of_request(connection, request.request_code)
+            return queries.invoice_of_request(connection, request.request_code)
 
     def _why_not_adopted(self, key: LedgerKey) -> tuple[Kind, str]:
         with self.engine.connect() as connection:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reconciliation.repairs import Finding, Kind
-from leaseup_dagster.reconciliation.weeks import WeekReport
+from leaseup_dagster.reconciliation.windows import WindowReport
 
 COLUMNS = ("lease", "due date", "amount", "payment request", "reference", "what", "why")
 FAILED_DAY_COLUMNS = ("day", "why")
@@ -16,9 +16,9 @@ FOR_A_PERSON = (*FAILS_THE_RUN, Kind.WAITING)
 _LINES = 50
 
 
-def total(reports: Sequence[WeekReport]) -> WeekReport:
+def total(reports: Sequence[WindowReport]) -> WindowReport:
     """All weeks as one."""
-    return WeekReport(
+    return WindowReport(
         days=sum(report.days for report in reports),
         listed=sum(report.listed for report in reports),
         ours=sum(report.ours for report in reports),
@@ -64,7 +64,7 @@ def line(finding: Finding) -> str:
     )
 
 
-def summary(report: WeekReport) -> str:
+def summary(report: WindowReport) -> str:
     """The run in one line."""
     said = ", ".join(f"{n} {kind}" for kind, n in counts(report.findings).items() if n)
     left = (
@@ -78,7 +78,7 @@ def summary(report: WeekReport) -> str:
     )
 
 
-def in_words(report: WeekReport) -> str:
+def in_words(report: WindowReport) -> str:
     """Why the run fails, one per line; empty: it does not."""
     lines = [f"{day} was not compared: {why}" for day, why in report.failed]
     lines += [line(finding) for finding in report.findings if finding.kind in FAILS_THE_RUN]

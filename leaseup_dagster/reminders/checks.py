@@ -7,8 +7,8 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.checking import CheckFindings
-from leaseup_dagster.reminders import audit
 from leaseup_dagster.reminders.keys import BatchReport
+from leaseup_dagster.reminders.overdue import audit
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 
 ASSET = "reminders"

@@ -4,11 +4,8 @@ import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.reminders.checks import check_reminders
-from leaseup_dagster.reminders.communications_ops import (
-    ask_for_delivery_status,
-    forget_old_texts,
-)
-from leaseup_dagster.reminders.ops import (
+from leaseup_dagster.reminders.communications.ops import ask_for_delivery_status, forget_old_texts
+from leaseup_dagster.reminders.sending.ops import (
     cut_reminders_into_batches,
     find_late_invoices,
     look_up_unanswered_texts,
@@ -17,7 +14,7 @@ from leaseup_dagster.reminders.ops import (
     report_reminders,
     send_reminders,
 )
-from leaseup_dagster.retries import BY_ITSELF, LOOKING_ONLY, WEEKLY
+from leaseup_dagster.retries import BY_ITSELF, READ_ONLY, WEEKLY
 from leaseup_dagster.run_config import run_for_its_day
 
 reminders = dg.AssetSpec(
@@ -48,7 +45,7 @@ def send_late_payment_reminders() -> None:
 @dg.job(
     description="Shows whom send_late_payment_reminders would text on a day, about how much, and"
     " whom it would skip with the reason. Writes nothing and calls nobody.",
-    tags=LOOKING_ONLY,
+    tags=READ_ONLY,
 )
 def preview_late_payment_reminders() -> None:
     preview_reminders()

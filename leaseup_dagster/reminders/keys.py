@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import chain, islice
 
 from leaseup_dagster.batching import Place
-from leaseup_dagster.reminders.cadence import LastText
+from leaseup_dagster.reminders.rules.policy import LastText
 
 
 class Kind(str, Enum):
@@ -108,7 +108,7 @@ class ReminderDay:
 
 
 @dataclass(frozen=True)
-class Chased:
+class OverdueInvoice:
     """A late invoice and one of its tenants, and when they were last texted about it. `None` cents:
     an amount that cannot be read."""
 
@@ -139,7 +139,7 @@ class LateInvoices:
     tenants: int = 0
     # What is due on all late invoices, in cents; and the oldest of them, for each of their tenants.
     cents: int = 0
-    oldest: tuple[Chased, ...] = ()
+    oldest: tuple[OverdueInvoice, ...] = ()
 
     @property
     def due(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from leaseup_dagster.database.leaseup import tenant
 from leaseup_dagster.database.ledgers import reminder_ledger as ledger
 from leaseup_dagster.reminders.keys import AFTER, Kind, ReminderResult
-from leaseup_dagster.reminders.overdue import COUNTS_AS_SENT
+from leaseup_dagster.reminders.overdue.queries import COUNTS_AS_SENT
 
 LOOK_UP_AFTER = timedelta(minutes=2)
 """A text under way is answered or given up by then."""
@@ -239,7 +239,7 @@ def results(
 
 def take_back_refusals(connection: Connection, run_id: str, code: str, why: str) -> int:
     """Refusals that turned out to mean the account: those numbers are tried again."""
-    taken = connection.execute(
+    result = connection.execute(
         update(ledger)
         .where(
             ledger.c.run_id == run_id,
@@ -249,7 +249,7 @@ def take_back_refusals(connection: Connection, run_id: str, code: str, why: str)
         )
         .values(state="planned", outcome="account", error=why, updated_at=func.now())
     )
-    return int(taken.rowcount)
+    return int(result.rowcount)
 
 
 def unanswered(connection: Connection) -> list[Unanswered]:

@@ -4,7 +4,7 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.reminders.delivery import ReminderDelivery
+from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.settings import CommunicationsSettings, ReminderSettings, load
 from leaseup_dagster.sms.sender import Sender
 

@@ -16,11 +16,12 @@ from leaseup_dagster.handover import (
     run_after,
     stopped_by_a_person,
 )
-from leaseup_dagster.reminders import batches, ledger
+from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.jobs import reminders_at_nine, send_late_payment_reminders
-from leaseup_dagster.reminders.ops import mark_overdue_invoices
-from leaseup_dagster.reminders.quiet_hours import QuietHours
-from leaseup_dagster.reminders.report import LEFT_OVER
+from leaseup_dagster.reminders.rules.quiet_hours import QuietHours
+from leaseup_dagster.reminders.sending import batches
+from leaseup_dagster.reminders.sending.ops import mark_overdue_invoices
+from leaseup_dagster.reminders.sending.report import LEFT_OVER
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
 _RUNS_OF_A_DAY = 20
@@ -42,10 +43,10 @@ def due_reminders_left(
     tasks: dg.ResourceParam[TaskSettings],
 ) -> dg.RunRequest | dg.SkipReason:
     now = datetime.now(tz=timezone.utc)
-    return look_for_leftovers(context, engine, reminder_rules, tasks, now=now)
+    return evaluate_leftover_invoices(context, engine, reminder_rules, tasks, now=now)
 
 
-def look_for_leftovers(
+def evaluate_leftover_invoices(
     context: dg.SensorEvaluationContext,
     engine: Engine,
     rules: ReminderSettings,
@@ -136,7 +137,7 @@ def _told(run: dg.DagsterRun) -> Mapping[str, Any]:
 
 def _due(connection: Connection, rules: ReminderSettings, today: date) -> int:
     """Invoices about which somebody is due a text, also those that will turn out to get none."""
-    return len(batches.find(connection, batches.cadence_of(rules), today).due)
+    return len(batches.find(connection, batches.policy_of(rules), today).due)
 
 
 def _left(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:

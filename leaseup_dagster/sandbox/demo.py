@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from leaseup_dagster.as_of import resolve_as_of
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.sandbox import evidence
 from leaseup_dagster.sandbox.arrears import INVOICES
@@ -48,16 +48,16 @@ class Demo:
     def preview(self) -> None:
         """Planned as the portfolio says, and nothing made."""
         _expect_equal(evidence.footprint(self.world), self.before, "preview made something")
-        verdicts = evidence.verdicts(self.world, self.today)
+        eligibilities = evidence.eligibilities(self.world, self.today)
         planned = {case.lease_id: case.skipped for case in LEASES if case.is_automatic}
-        _expect_equal(verdicts, planned, "another plan than the portfolio's")
-        skipped = [case for case in LEASES if verdicts.get(case.lease_id)]
-        by_hand = len(LEASES) - len(verdicts)
+        _expect_equal(eligibilities, planned, "another plan than the portfolio's")
+        skipped = [case for case in LEASES if eligibilities.get(case.lease_id)]
+        by_hand = len(LEASES) - len(eligibilities)
         print(
-            f"   {len(LEASES)} leases: would bill {len(verdicts) - len(skipped)}, skips"
+            f"   {len(LEASES)} leases: would bill {len(eligibilities) - len(skipped)}, skips"
             f" {len(skipped)}, does not look at {by_hand} without automatic invoicing. Skipped:"
         )
-        _print_table((verdicts[case.lease_id], case.lease_id, case.shows) for case in skipped)
+        _print_table((eligibilities[case.lease_id], case.lease_id, case.shows) for case in skipped)
 
     def check(self) -> None:
         """Every planned month is billed once, the one whose answer was lost as well."""
@@ -138,7 +138,7 @@ class Demo:
         self.payments = evidence.payment_rows(self.world)
         print("   Sent nothing: landlords are told what is new from here on.")
 
-    def tell(self) -> None:
+    def notify_landlords(self) -> None:
         """Each landlord who is served reads of each of their new invoices and payments, once."""
         addresses = [str(message["To"]) for message in self.world.mail.caught]
         _expect_equal(len(addresses), len(set(addresses)), "somebody was told twice")
@@ -146,7 +146,7 @@ class Demo:
             "invoice": evidence.new_invoices(self.world),
             "payment": evidence.payment_rows(self.world) - self.payments,
         }
-        _expect_equal(evidence.told(self.world), wanted, "landlords were told something else")
+        _expect_equal(evidence.notified(self.world), wanted, "landlords were told something else")
         letters = [text_of(message) for message in self.world.mail.caught]
         print(
             f"   Sent {len(addresses)} e-mails about {wanted['invoice']} invoices and"
@@ -169,17 +169,17 @@ class Demo:
     def explain(self) -> None:
         """The story of one lease, as `leaseup-dagster explain` prints it."""
         _expect_equal(evidence.footprint(self.world), self.before, "explaining made something")
-        print(textwrap.indent(evidence.story(self.world, EXPLAINED, self.today), "   "))
+        print(textwrap.indent(evidence.timeline(self.world, EXPLAINED, self.today), "   "))
 
     def cancel(self) -> None:
         """Archived at Paystack, CANCELLED in LeaseUp, and not planned again."""
         code, where = evidence.cancelled(self.world, CANCELLED)
         wanted = evidence.Cancelled(archived=True, status="CANCELLED", state="cancelled")
         _expect_equal(where, wanted, "it was not taken back everywhere")
-        verdict = evidence.verdicts(self.world, self.today)[CANCELLED]
-        _expect_equal(verdict, SkipReason.CANCELLED_BY_PERSON, "it would be billed again")
+        eligibility = evidence.eligibilities(self.world, self.today)[CANCELLED]
+        _expect_equal(eligibility, SkipReason.CANCELLED_BY_PERSON, "it would be billed again")
         print(f"   Paystack: {code} is archived. LeaseUp: the invoice is {where.status}.")
-        print(f"   Tomorrow's plan skips {CANCELLED}: {SkipReason(verdict).meaning}")
+        print(f"   Tomorrow's plan skips {CANCELLED}: {SkipReason(eligibility).meaning}")
 
     def conclude(self) -> None:
         """One payment request for each lease and due date; the two sides agree."""
@@ -234,7 +234,7 @@ STEPS = [
     Step("explain_lease", "explain_one_lease", "one lease's whole story", Demo.explain, _explained),
     Step("cancel_invoice", "choose_invoices_to_cancel", "takes one invoice back", Demo.cancel,
          _taken_back),
-    Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day", Demo.tell),
+    Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day", Demo.notify_landlords),
     Step("report_arrears", "add_up_arrears", "who owes how much, for how long", Demo.owe),
 ]  # fmt: skip
 

@@ -8,10 +8,10 @@ from datetime import date
 from sqlalchemy import text
 
 from leaseup_dagster.arrears.summary import Arrears, arrears
-from leaseup_dagster.explanation.story import Rules, tell
+from leaseup_dagster.explanation.timeline import Rules, load
 from leaseup_dagster.explanation.words import as_text
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.planning import look
+from leaseup_dagster.invoicing.planning.planner import evaluate
 from leaseup_dagster.sandbox.world import World
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
@@ -36,7 +36,7 @@ _PAYMENTS = text(
     """
 )
 
-_STANDING = text(
+_STATUS = text(
     """
     SELECT request_code AS code, state, invoice.status::text AS status
     FROM leaseup_dagster.invoice_ledger AS ledger
@@ -147,15 +147,15 @@ class Cancelled:
 def cancelled(world: World, lease_id: str) -> tuple[str, Cancelled]:
     """The payment request's code of the lease's one month, and how it stands."""
     with world.engine.connect() as connection:
-        row = connection.execute(_STANDING, {"lease_id": lease_id}).one()
+        row = connection.execute(_STATUS, {"lease_id": lease_id}).one()
     (request,) = [r for r in world.paystack.payment_requests if r.request_code == row.code]
     return row.code, Cancelled(request.archived, row.status, row.state)
 
 
-def story(world: World, lease_id: str, today: date) -> str:
+def timeline(world: World, lease_id: str, today: date) -> str:
     """What `leaseup-dagster explain` prints of the lease."""
-    told = tell(world.engine, Rules(TaskSettings(), ReminderSettings()), lease_id, today)
-    return as_text(told.headline, told.sections())
+    notified = load(world.engine, Rules(TaskSettings(), ReminderSettings()), lease_id, today)
+    return as_text(notified.headline, notified.sections())
 
 
 def months_at_paystack(world: World) -> Counter[LedgerKey]:
@@ -167,11 +167,13 @@ def months_at_paystack(world: World) -> Counter[LedgerKey]:
     )
 
 
-def verdicts(world: World, today: date) -> dict[str, str | None]:
+def eligibilities(world: World, today: date) -> dict[str, str | None]:
     """Lease → why it would be skipped today, or None where it would be billed."""
     with world.engine.connect() as connection:
-        seen = look(connection, today, TaskSettings(), limit=1000)
-    return {verdict.key.lease_id: verdict.reason for verdict in (*seen.bill, *seen.skip)}
+        seen = evaluate(connection, today, TaskSettings(), limit=1000)
+    return {
+        eligibility.key.lease_id: eligibility.reason for eligibility in (*seen.bill, *seen.skip)
+    }
 
 
 def payment_rows(world: World) -> int:
@@ -186,7 +188,7 @@ def new_invoices(world: World) -> int:
         return int(connection.execute(_NEW_INVOICES).scalar_one())
 
 
-def told(world: World) -> dict[str, int]:
+def notified(world: World) -> dict[str, int]:
     """How many invoices and payments landlords were told of."""
     with world.engine.connect() as connection:
         return {kind: number for kind, number in connection.execute(_TOLD)}

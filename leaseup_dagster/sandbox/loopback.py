@@ -127,17 +127,17 @@ class _Server(uvicorn.Server):
         await asyncio.gather(*self.server_state.tasks)
 
 
-def until_told_to_stop() -> None:
+def until_stopped() -> None:
     """Wait for Ctrl-C or SIGTERM; for a stand-in that is a process of its own."""
-    told = threading.Event()
+    stopped = threading.Event()
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, tell)
+        signal.signal(number, stop)
     # Waking up often: a main thread that waits for good can sleep through a signal.
-    while not told.wait(0.2):
+    while not stopped.wait(0.2):
         pass
 
 

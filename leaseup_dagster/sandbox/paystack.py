@@ -28,12 +28,12 @@ from starlette.types import Receive, Scope, Send
 
 from leaseup_dagster.sandbox import pay_page
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
-from leaseup_dagster.sandbox.loopback import Loopback, until_told_to_stop
+from leaseup_dagster.sandbox.loopback import Loopback, until_stopped
 from leaseup_dagster.sandbox.paystack_books import Books, StoredCustomer, StoredPaymentRequest
 from leaseup_dagster.sandbox.paystack_endpoints import Endpoints
 from leaseup_dagster.sandbox.paystack_gate import Call, Habits
 
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 
 @dataclass
@@ -101,10 +101,10 @@ class PaystackStandIn(Loopback):
         message is lost."""
         paid = self._books.pay(code, amount)
         if self.webhook_url and paid.paid and heard:
-            self.tell(paid)
+            self.notify(paid)
         return paid
 
-    def tell(self, paid: StoredPaymentRequest) -> None:
+    def notify(self, paid: StoredPaymentRequest) -> None:
         """Send the message of a payment to `webhook_url`; nobody there: it is lost."""
         with suppress(httpx.HTTPError), httpx.Client(trust_env=False, timeout=5) as http:
             http.post(self.webhook_url, json=paid.event())
@@ -201,7 +201,7 @@ async def _silence(fault: Fault) -> bool:
     """Say nothing until released; whether the connection shall be cut then."""
     fault.arrived.set()
     while not fault.released.is_set():
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return fault.abandoned
 
 
@@ -229,7 +229,7 @@ def main() -> None:
     )
     with PaystackStandIn(habits, port=given.port) as paystack:
         print(f"Paystack's stand-in is on {paystack.url}", flush=True)
-        until_told_to_stop()
+        until_stopped()
 
 
 if __name__ == "__main__":

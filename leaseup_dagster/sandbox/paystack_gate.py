@@ -21,7 +21,7 @@ class Habits:
     rate_limit: int | None = None
     """Calls per window and endpoint; None: no limit."""
     rate_window_seconds: float = 60
-    tells_limit: bool = False
+    reports_limit: bool = False
     """Every answer carries the limit; else a 429 does."""
     latency_seconds: float = 0
 
@@ -64,7 +64,7 @@ class Gate:
 
     def told(self) -> dict[str, str]:
         """The headers of an answer that let it pass."""
-        if self._habits.rate_limit is None or not self._habits.tells_limit:
+        if self._habits.rate_limit is None or not self._habits.reports_limit:
             return {}
         return {"x-ratelimit-limit": str(self._habits.rate_limit)}
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from leaseup_dagster.invoicing.due_dates import due_date, is_due_date, next_due_date
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.rules.due_dates import due_date, is_due_date, next_due_date
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason
 from leaseup_dagster.sandbox.builders import (
     a_landlord,
     a_lease,

@@ -18,17 +18,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def told_to_stop() -> Iterator[threading.Event]:
+def stopping_on_signals() -> Iterator[threading.Event]:
     """Inside, Ctrl-C, SIGTERM and a closed terminal set the event and do nothing else."""
-    told = threading.Event()
+    stopped = threading.Event()
 
-    def tell(*_: object) -> None:
-        told.set()
+    def stop(*_: object) -> None:
+        stopped.set()
 
     in_main_thread = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, tell) for number in _SIGNALS if in_main_thread}
+    before = {number: signal.signal(number, stop) for number in _SIGNALS if in_main_thread}
     try:
-        yield told
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -40,8 +40,8 @@ class Children:
     The terminal's Ctrl-C does not reach them, so that they are ended in order, by `end_all`.
     """
 
-    def __init__(self, told: threading.Event, cwd: Path, environment: Mapping[str, str]) -> None:
-        self._told = told
+    def __init__(self, stopped: threading.Event, cwd: Path, environment: Mapping[str, str]) -> None:
+        self._stopped = stopped
         self._cwd = cwd
         self._environment = environment
         self._running: list[subprocess.Popen[bytes]] = []
@@ -51,7 +51,7 @@ class Children:
 
         Raises KeyboardInterrupt when we have been told to stop.
         """
-        if self._told.is_set():
+        if self._stopped.is_set():
             raise KeyboardInterrupt
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -73,7 +73,7 @@ class Children:
 
         Raises KeyboardInterrupt when we are told to stop meanwhile.
         """
-        while not self._told.is_set():
+        while not self._stopped.is_set():
             if until():
                 return None
             with suppress(subprocess.TimeoutExpired):

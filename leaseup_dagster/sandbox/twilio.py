@@ -26,12 +26,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
-from leaseup_dagster.sandbox.loopback import Loopback, until_told_to_stop
+from leaseup_dagster.sandbox.loopback import Loopback, until_stopped
 
 ACCOUNT, TOKEN = "AC" + "0" * 32, "sandbox-token"
 SEND, LIST = "POST /Messages.json", "GET /Messages.json"
 FETCH = "GET /Messages/:sid.json"
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 _PATH = re.compile(r".*/2010-04-01/Accounts/(?P<account>\w+)/Messages(/(?P<sid>\w+))?\.json")
 
 
@@ -212,7 +212,7 @@ async def _silence(fault: Fault) -> bool:
     """Say nothing until released; whether the connection shall be cut then."""
     fault.arrived.set()
     while not fault.released.is_set():
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return fault.abandoned
 
 
@@ -233,7 +233,7 @@ def main() -> None:
     given = parser.parse_args()
     with TwilioStandIn(latency_seconds=given.latency_ms / 1000, port=given.port) as twilio:
         print(f"Twilio's stand-in is on {twilio.url}: {ACCOUNT}, {TOKEN}", flush=True)
-        until_told_to_stop()
+        until_stopped()
 
 
 if __name__ == "__main__":

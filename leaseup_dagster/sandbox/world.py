@@ -30,7 +30,7 @@ from leaseup_dagster.sandbox.leaseup_app import LeaseUpApp
 from leaseup_dagster.sandbox.mail_page import MailPage
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.postgres import embedded_postgres
-from leaseup_dagster.sandbox.processes import Children, told_to_stop
+from leaseup_dagster.sandbox.processes import Children, stopping_on_signals
 from leaseup_dagster.sandbox.smtp import SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import TwilioStandIn
 
@@ -118,7 +118,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
     `settings` are variables that the product is to find in its environment, too.
     """
     with ExitStack() as stack:
-        told = stack.enter_context(told_to_stop())
+        stopped = stack.enter_context(stopping_on_signals())
         folder = Path(tempfile.mkdtemp(prefix="leaseup-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         leaseup_url, dagster_url = stack.enter_context(_databases(folder / "postgres"))
@@ -143,7 +143,7 @@ def a_world(dagster_yaml: Path = DAGSTER_YAML, **settings: str) -> Iterator[Worl
         }
         _furnish(folder, dagster_yaml, ours)
         shell = {name: os.environ[name] for name in _LET_IN if name in os.environ}
-        children = Children(told, folder / "work", shell | ours)
+        children = Children(stopped, folder / "work", shell | ours)
         stack.callback(children.end_all)
         yield World(folder, paystack, twilio, app, mail, mail_page, engine, children, dagster_url)
 

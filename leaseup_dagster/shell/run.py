@@ -15,22 +15,22 @@ from dagster._core.execution.api import execute_run
 from dagster._utils.interrupts import capture_interrupts
 
 from leaseup_dagster.operations.checkup import dagster_storage
-from leaseup_dagster.retries import BY_HAND, FOR, LOOKING_ONLY
+from leaseup_dagster.retries import FOR, MANUAL, READ_ONLY
 from leaseup_dagster.settings import SettingsError
 from leaseup_dagster.shell.asked import check_config, checked_job, read_config
 from leaseup_dagster.shell.progress import Progress
 
-_LOOK_SECONDS = 0.5
-_READ_WHOLE = (BY_HAND[FOR], LOOKING_ONLY[FOR])
+_POLL_SECONDS = 0.5
+_READ_WHOLE = (MANUAL[FOR], READ_ONLY[FOR])
 _DEFINITIONS = "leaseup_dagster.definitions"
 _HIDDEN = "__"
 # With it the job's own page in the UI counts the run, where the location has its usual name.
 _SEEN = {".dagster/repository": "__repository__@leaseup_dagster"}
-Tell = Callable[[str], None]
+Print = Callable[[str], None]
 
 
-def run(job: str, config: str, tell: Tell) -> tuple[int, str]:
-    """The exit code, and the last sentence if `tell`, given each line of progress, has not had it.
+def run(job: str, config: str, print_line: Print) -> tuple[int, str]:
+    """The exit code, and the last sentence if `print_line`, given each line of progress, has not had it.
 
     0: it succeeded; 1: it failed, or was told to stop; 2: it was refused for its config.
     Raises WrongJob before anything runs, SettingsError when Dagster's storage cannot be opened.
@@ -41,7 +41,7 @@ def run(job: str, config: str, tell: Tell) -> tuple[int, str]:
         known = [n for n in repository.get_definition().job_names if not n.startswith(_HIDDEN)]
         check_config(repository.get_definition().get_job(checked_job(job, known)), wanted)
         with capture_interrupts(), _instance() as instance:
-            return _run(instance, repository, job, wanted, tell)
+            return _run(instance, repository, job, wanted, print_line)
 
 
 def _run(
@@ -49,7 +49,7 @@ def _run(
     repository: ReconstructableRepository,
     job: str,
     config: Mapping[str, Any],
-    tell: Tell,
+    print_line: Print,
 ) -> tuple[int, str]:
     recon = repository.get_reconstructable_job(job)
     definition = recon.get_definition()
@@ -60,9 +60,9 @@ def _run(
         job_code_origin=recon.get_python_origin(),
         repository_load_data=repository.get_definition().repository_load_data,
     )
-    tell(f"Run {created.run_id} of {job}")
+    print_line(f"Run {created.run_id} of {job}")
     progress = Progress(whole=definition.run_tags.get(FOR) in _READ_WHOLE)
-    with _followed(instance, created.run_id, progress, tell), suppress(*_INTERRUPTS):
+    with _followed(instance, created.run_id, progress, print_line), suppress(*_INTERRUPTS):
         execute_run(recon, created, instance, raise_on_error=False)
     ended = instance.get_run_by_id(created.run_id)
     if ended and ended.is_success:
@@ -75,26 +75,26 @@ _INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 
 @contextmanager
 def _followed(
-    instance: dg.DagsterInstance, run_id: str, progress: Progress, tell: Tell
+    instance: dg.DagsterInstance, run_id: str, progress: Progress, print_line: Print
 ) -> Iterator[None]:
     """Inside, the run's events are told as they come, whatever process writes them; on the way
     out also the last ones."""
     over, cursor = threading.Event(), None
 
-    def look() -> None:
+    def poll() -> None:
         nonlocal cursor
         more = True
         while more:
             found = instance.get_records_for_run(run_id, cursor)
             for record in found.records:
                 for line in progress.lines(record.event_log_entry):
-                    tell(line)
+                    print_line(line)
             cursor, more = found.cursor, found.has_more
 
     def follow() -> None:
-        while not over.wait(_LOOK_SECONDS):
+        while not over.wait(_POLL_SECONDS):
             with suppress(Exception):  # a storage that is away for a moment keeps nothing secret
-                look()
+                poll()
 
     follower = threading.Thread(target=follow, name="follow-run", daemon=True)
     follower.start()
@@ -103,7 +103,7 @@ def _followed(
     finally:
         over.set()
         follower.join()
-        look()
+        poll()
 
 
 @contextmanager

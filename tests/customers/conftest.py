@@ -7,7 +7,11 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from leaseup_dagster.customers.jobs import create_paystack_customers, look, tenants_without_customer
+from leaseup_dagster.customers.jobs import (
+    create_paystack_customers,
+    evaluate,
+    tenants_without_customer,
+)
 from leaseup_dagster.customers.registration import Registration
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.database.resource import EngineResource
@@ -79,7 +83,7 @@ class Daemon:
             instance=self._instance, cursor=self.cursor, resources={"engine": EngineResource()}
         ) as context:
             if now:
-                answer = look(context, self._engine, now=now)
+                answer = evaluate(context, self._engine, now=now)
                 self.cursor = context.cursor
                 return answer if isinstance(answer, dg.RunRequest) else str(answer.skip_message)
             data = tenants_without_customer.evaluate_tick(context)

@@ -3,15 +3,15 @@
 from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.customers import missing
-from leaseup_dagster.customers.waves import TenantTable
+from leaseup_dagster.customers.next_batch import TenantTable
 from tests.customers.conftest import Codes, Tenants
 
 CODE = "CUS_abcdefghijklmno"
 
 
 def refuse(connection: Connection, tenant_id: str) -> None:
-    (applicant,) = missing.applicants(connection, [tenant_id])
-    missing.remember_refusal(connection, applicant, "Invalid Email Address Passed")
+    (registrant,) = missing.registrants(connection, [tenant_id])
+    missing.remember_refusal(connection, registrant, "Invalid Email Address Passed")
 
 
 def change(connection: Connection, tenant_id: str, **values: str) -> None:
@@ -76,10 +76,10 @@ def test_a_code_is_never_stored_over_another(
     connection: Connection, tenants: Tenants, codes: Codes
 ) -> None:
     (tenant,) = tenants()
-    (applicant,) = missing.applicants(connection, [tenant])
+    (registrant,) = missing.registrants(connection, [tenant])
 
-    assert missing.store_customer(connection, applicant, CODE)
-    assert not missing.store_customer(connection, applicant, "CUS_another")
+    assert missing.store_customer(connection, registrant, CODE)
+    assert not missing.store_customer(connection, registrant, "CUS_another")
     assert codes() == {tenant: CODE}
 
 
@@ -87,10 +87,10 @@ def test_a_code_is_not_stored_for_another_email_address_than_was_sent(
     connection: Connection, tenants: Tenants, codes: Codes
 ) -> None:
     (tenant,) = tenants()
-    (applicant,) = missing.applicants(connection, [tenant])
+    (registrant,) = missing.registrants(connection, [tenant])
     change(connection, tenant, email="corrected@example.com")
 
-    assert not missing.store_customer(connection, applicant, CODE)
+    assert not missing.store_customer(connection, registrant, CODE)
     assert codes() == {tenant: None}
 
 
@@ -98,7 +98,7 @@ def test_storing_a_code_tells_the_application_that_the_row_changed(
     connection: Connection, tenants: Tenants
 ) -> None:
     (tenant,) = tenants(updatedAt="2020-01-01")
-    missing.store_customer(connection, missing.applicants(connection, [tenant])[0], CODE)
+    missing.store_customer(connection, missing.registrants(connection, [tenant])[0], CODE)
 
     age = connection.execute(text("SELECT timezone('UTC', now()) - \"updatedAt\" FROM tenant"))
     assert abs(age.scalar_one().total_seconds()) < 60
@@ -110,7 +110,7 @@ def test_how_each_stands_is_told_also_of_one_that_was_deleted(
     (refused,), (done,), (open_,) = tenants(), tenants(paystackCustomerId=CODE), tenants()
     refuse(connection, refused)
 
-    found = missing.standings(connection, [refused, done, open_, "deleted"])
+    found = missing.statuses(connection, [refused, done, open_, "deleted"])
 
     assert {s.tenant_id: (s.customer_code, s.refusal) for s in found} == {
         refused: (None, "Invalid Email Address Passed"),
@@ -123,7 +123,7 @@ def test_how_each_stands_is_told_also_of_one_that_was_deleted(
 def test_the_table_is_known_to_be_written_to_without_reading_it(
     engine: Engine, connection: Connection, tenants: Tenants
 ) -> None:
-    def look() -> TenantTable:
+    def evaluate() -> TenantTable:
         with engine.connect() as another:
             return missing.tenant_table(another)
 
@@ -133,16 +133,16 @@ def test_the_table_is_known_to_be_written_to_without_reading_it(
 
     tenants()
     flush()
-    before = look()
-    assert look() == before
+    before = evaluate()
+    assert evaluate() == before
 
     (refused,) = tenants()
     flush()
-    inserted = look()
+    inserted = evaluate()
     refuse(connection, refused)
     flush()
 
-    assert before.changes < inserted.changes < look().changes
+    assert before.changes < inserted.changes < evaluate().changes
     assert before.bytes > 0
 
 
@@ -151,4 +151,4 @@ def test_nobody_s_data_are_in_the_repr_of_an_applicant(
 ) -> None:
     (tenant,) = tenants()
 
-    assert repr(missing.applicants(connection, [tenant])) == f"[Applicant(tenant_id='{tenant}')]"
+    assert repr(missing.registrants(connection, [tenant])) == f"[Registrant(tenant_id='{tenant}')]"

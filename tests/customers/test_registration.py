@@ -42,7 +42,7 @@ def test_while_it_lasts_it_says_how_far_it_is(
     registration: Registration, tenants: Tenants, monkeypatch: pytest.MonkeyPatch,
     paystack: PaystackStandIn,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("leaseup_dagster.stopping.TELL_SECONDS", 0)
+    monkeypatch.setattr("leaseup_dagster.stopping.PROGRESS_SECONDS", 0)
     said: list[str] = []
 
     registration.register_all(tenants(3), width=1, seconds=60, tell=said.append)
@@ -123,7 +123,7 @@ def test_a_malformed_email_is_remembered_and_nobody_is_asked(
 
     assert outcome.kind is Kind.REFUSED
     assert outcome.why == "its e-mail address is malformed: it has no @"
-    assert missing.standings(connection, [tenant])[0].refusal == outcome.why
+    assert missing.statuses(connection, [tenant])[0].refusal == outcome.why
     assert paystack.requests == []
 
 
@@ -253,10 +253,10 @@ def test_a_tenant_that_was_registered_meanwhile_keeps_its_customer(
     registration: Registration, tenants: Tenants, connection: Connection, codes: Codes
 ) -> None:
     (tenant,) = tenants()
-    (applicant,) = missing.applicants(connection, [tenant])
-    missing.store_customer(connection, applicant, "CUS_first")
+    (registrant,) = missing.registrants(connection, [tenant])
+    missing.store_customer(connection, registrant, "CUS_first")
 
-    (outcome,) = registration.register([applicant])
+    (outcome,) = registration.register([registrant])
 
     assert outcome.kind is Kind.OVERTAKEN
     assert codes() == {tenant: "CUS_first"}

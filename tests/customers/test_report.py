@@ -2,10 +2,10 @@
 
 from leaseup_dagster.batching import MAX_STEPS
 from leaseup_dagster.customers import report
-from leaseup_dagster.customers.missing import Standing
+from leaseup_dagster.customers.missing import RegistrationStatus
+from leaseup_dagster.customers.next_batch import Waiting
 from leaseup_dagster.customers.registration import Kind, Outcome
 from leaseup_dagster.customers.report import CustomerReport, cut
-from leaseup_dagster.customers.waves import Waiting
 
 NOTHING = CustomerReport((), (), (), 0)
 
@@ -13,22 +13,22 @@ NOTHING = CustomerReport((), (), (), 0)
 def test_how_a_tenant_stands_outweighs_what_an_attempt_said() -> None:
     """The first attempt lost the answer, another run stored the code."""
     outcomes = [Outcome("a", Kind.FAILED, "no answer came"), Outcome("c", Kind.FAILED, "500")]
-    standings = [
-        Standing("a", "CUS_a", None),
-        Standing("b", None, "bad"),
-        Standing("c", None, None),
+    statuses = [
+        RegistrationStatus("a", "CUS_a", None),
+        RegistrationStatus("b", None, "bad"),
+        RegistrationStatus("c", None, None),
     ]
 
-    done = CustomerReport.of(standings, outcomes)
+    done = CustomerReport.of(statuses, outcomes)
 
     assert done == CustomerReport((("a", "CUS_a"),), (("b", "bad"),), (("c", "500"),), 0)
 
 
 def test_who_was_not_tried_is_left_and_has_not_failed() -> None:
     outcomes = [Outcome("a", Kind.STOPPED), Outcome("b", Kind.OVERTAKEN)]
-    standings = [Standing(tenant_id, None, None) for tenant_id in "abc"]
+    statuses = [RegistrationStatus(tenant_id, None, None) for tenant_id in "abc"]
 
-    assert CustomerReport.of(standings, outcomes).counts() == {
+    assert CustomerReport.of(statuses, outcomes).counts() == {
         "registered": 0, "refused": 0, "failed": 0, "left for the next run": 3,
     }  # fmt: skip
 

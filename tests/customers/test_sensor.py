@@ -12,13 +12,13 @@ from dagster._core.remote_origin import (
 )
 from sqlalchemy import Connection, Engine, text
 
-from leaseup_dagster.customers import waves
+from leaseup_dagster.customers import next_batch
 from leaseup_dagster.customers.jobs import (
     create_paystack_customers,
-    look,
+    evaluate,
     tenants_without_customer,
 )
-from leaseup_dagster.customers.waves import OUTAGE, REST, WAVE
+from leaseup_dagster.customers.next_batch import BATCH, OUTAGE, REST
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.customers.conftest import JOB, Codes, Daemon, Tenants
@@ -67,14 +67,14 @@ def test_new_tenants_are_registered_as_they_arrive_and_only_they(
 def test_a_backfill_is_drained_in_bounded_runs(
     daemon: Daemon, tenants: Tenants, codes: Codes, paystack: PaystackStandIn
 ) -> None:
-    tenants(WAVE + 100)
+    tenants(BATCH + 100)
     sizes = []
     while isinstance(asked := daemon.tick(), dg.RunRequest):
         sizes.append(len(asked_for(asked)))
         assert succeeded(daemon.launch(asked))
 
-    assert sizes == [WAVE, 100]
-    assert len(set(codes().values())) == len(paystack.requests) == WAVE + 100
+    assert sizes == [BATCH, 100]
+    assert len(set(codes().values())) == len(paystack.requests) == BATCH + 100
 
 
 def test_nothing_is_launched_while_a_run_is_at_work_whoever_launched_it(
@@ -96,7 +96,7 @@ Begun = Callable[[dg.RunRequest | str], dg.DagsterRun]
 @pytest.fixture
 def begun(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Begun:
     """The wave that is asked for, at work; four tenants are one."""
-    monkeypatch.setattr(waves, "WAVE", 4)
+    monkeypatch.setattr(next_batch, "BATCH", 4)
 
     def begin(asked: dg.RunRequest | str) -> dg.DagsterRun:
         assert isinstance(asked, dg.RunRequest), asked
@@ -336,7 +336,7 @@ def test_a_cursor_never_hides_a_tenant_from_a_table_that_is_cheap_to_read(
     tenants()
 
     context = dg.build_sensor_context(instance=instance, cursor=daemon.cursor)
-    assert isinstance(look(context, engine, now=later()), dg.RunRequest)
+    assert isinstance(evaluate(context, engine, now=later()), dg.RunRequest)
 
 
 def test_the_sensor_runs_by_default_every_half_minute() -> None:

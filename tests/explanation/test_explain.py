@@ -14,13 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster import cli
 from leaseup_dagster.database.quota import SharedQuota
-from leaseup_dagster.explanation import story
-from leaseup_dagster.explanation.story import Rules, UnknownLease
-from leaseup_dagster.explanation.words import Story, as_text
-from leaseup_dagster.invoicing import planning
-from leaseup_dagster.invoicing.creation import InvoiceCreation
+from leaseup_dagster.explanation import timeline
+from leaseup_dagster.explanation.timeline import Rules, UnknownLease
+from leaseup_dagster.explanation.words import Timeline, as_text
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.planning import planner
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.builders import (
     a_landlord,
@@ -34,7 +34,7 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
 TODAY, DUE = date(2026, 11, 24), date(2026, 12, 1)
-Explain = Callable[..., Story]
+Explain = Callable[..., Timeline]
 Lease = Callable[..., str]
 
 
@@ -54,11 +54,11 @@ def lease(connection: Connection, paystack: PaystackStandIn) -> Lease:
 
 @pytest.fixture
 def explain(engine: Engine) -> Explain:
-    def tell(lease_id: str, as_of: date = TODAY, **tasks: Any) -> Story:
+    def load(lease_id: str, as_of: date = TODAY, **tasks: Any) -> Timeline:
         rules = Rules(TaskSettings(**tasks), ReminderSettings())
-        return story.tell(engine, rules, lease_id, as_of)
+        return timeline.load(engine, rules, lease_id, as_of)
 
-    return tell
+    return load
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def bill(engine: Engine, paystack: PaystackStandIn) -> Iterator[Callable[[], Non
         creation = InvoiceCreation(engine, client, 120, send_notification=False)
 
         def run() -> None:
-            with planning.planned(engine, TODAY, TaskSettings()):
+            with planner.planned(engine, TODAY, TaskSettings()):
                 pass
             with engine.connect() as connection:
                 due = text("SELECT due_date, lease_id FROM leaseup_dagster.invoice_ledger")
@@ -82,7 +82,7 @@ def bill(engine: Engine, paystack: PaystackStandIn) -> Iterator[Callable[[], Non
         yield run
 
 
-def words(told: Story) -> str:
+def words(told: Timeline) -> str:
     return as_text(told.headline, told.sections())
 
 
@@ -100,7 +100,7 @@ def test_a_lease_that_is_not_yet_due_says_on_which_day_it_is_billed(
 ) -> None:
     told = explain(lease(start=date(2027, 3, 1)))
 
-    assert told.verdicts[0].reason == SkipReason.NOT_YET_DUE
+    assert told.eligibilities[0].reason == SkipReason.NOT_YET_DUE
     assert "2027-03-01: billed on 2027-01-10 at 07:00 SAST" in told.next_steps[0]
 
 
@@ -204,7 +204,7 @@ def test_every_reason_for_not_billing_is_told_with_its_meaning(
 
     told = explain(lease_id, landlord_statuses=served)
 
-    assert reason in [verdict.reason for verdict in told.verdicts]
+    assert reason in [eligibility.reason for eligibility in told.eligibilities]
     assert reason.words in told.headline
     assert reason.meaning in words(told)
     assert told.next_steps

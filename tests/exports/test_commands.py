@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text
 from leaseup_dagster.cli import main
 from leaseup_dagster.database.leaseup import invoice
 from leaseup_dagster.exports import rows
-from leaseup_dagster.invoicing import amounts
+from leaseup_dagster.invoicing.payments import amounts
 from leaseup_dagster.sandbox.builders import (
     a_landlord,
     a_lease,

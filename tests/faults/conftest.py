@@ -7,9 +7,9 @@ import pytest
 
 from leaseup_dagster.sandbox.postgres import Postgres
 from tests.conftest import TEMPLATE
-from tests.faults.chasing import Chases
 from tests.faults.invoices import Mornings
 from tests.faults.registering import Registrations
+from tests.faults.reminding import Reminding
 from tests.faults.world import World
 
 Cell = Callable[[str, object, object], None]
@@ -44,8 +44,8 @@ def mornings(world: World) -> Mornings:
 
 
 @pytest.fixture
-def chases(world: World) -> Chases:
-    return Chases(world)
+def reminding(world: World) -> Reminding:
+    return Reminding(world)
 
 
 @pytest.fixture

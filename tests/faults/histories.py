@@ -21,7 +21,6 @@ from leaseup_dagster.sandbox.builders import (
     number_from,
 )
 from tests.faults import money, promises
-from tests.faults.chasing import Chases
 from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
 from tests.faults.explore import Tally
 from tests.faults.invoices import Mornings
@@ -29,6 +28,7 @@ from tests.faults.landlords import ToldLandlords
 from tests.faults.leases import OverTheYears, one_bill_for_a_home_and_month
 from tests.faults.neighbour import WithLeaseUp
 from tests.faults.recovery import Heal
+from tests.faults.reminding import Reminding
 from tests.faults.world import World
 
 LEASES = 3
@@ -201,7 +201,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
             self.world.time_passes(minutes=3)
         settled = self.texts.settled_codes()
         before = money.recorded(self.world)
-        Chases.of(self.world).run(self.today, self._heal(disturbed, ends))
+        Reminding.of(self.world).run(self.today, self._heal(disturbed, ends))
         self.world.heal()
         money.we_never_wrote_too_much(self.world, before)
         self.texts.check_new(settled, self.today)

@@ -10,9 +10,11 @@ from sqlalchemy import Engine
 from leaseup_dagster.batching import Place
 from leaseup_dagster.customers import missing
 from leaseup_dagster.customers.registration import Registration
-from leaseup_dagster.invoicing import batches, forgotten, planning, standing
-from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind, Outcome
+from leaseup_dagster.invoicing.creation import batches, orphans
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation, Kind, Outcome
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
+from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.planning import planner
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack_books import StoredPaymentRequest
 from leaseup_dagster.settings import TaskSettings
@@ -158,7 +160,7 @@ class Morning:
         step(self._settle, heal)
 
     def _plan(self) -> bool:
-        with planning.planned(self._engine, self._as_of, self._tasks):
+        with planner.planned(self._engine, self._as_of, self._tasks):
             return False
 
     def _customers(self) -> bool:
@@ -168,13 +170,13 @@ class Morning:
         return False
 
     def _compare(self) -> bool:
-        compared = forgotten.compare(self._engine, self._client, self._tasks, 60)
+        compared = orphans.compare(self._engine, self._client, self._tasks, 60)
         self._compared = compared
         return compared.retry
 
     def _cut(self) -> bool:
         with self._engine.connect() as connection:
-            self._keys = standing.open_keys(connection, 100)
+            self._keys = queries.open_keys(connection, 100)
         return False
 
     def _bill(self) -> bool:
@@ -185,7 +187,7 @@ class Morning:
         batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._compared)
         outcomes = batches.bill(batch, self._creation, self._tasks, 60)
         with self._engine.connect() as connection:
-            standing.results(connection, batch.keys)
+            queries.results(connection, batch.keys)
         self.outcomes += outcomes
         return any(outcome.kind.worth_another_try for outcome in outcomes)
 

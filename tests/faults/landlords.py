@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from leaseup_dagster.sandbox.smtp import Answers, text_of
+from tests.faults.notifying import began, tell_landlords
 from tests.faults.promises import Bothered, Loss
-from tests.faults.telling import began, tell_landlords
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "healthy": {},

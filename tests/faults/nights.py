@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from leaseup_dagster.as_of import johannesburg_date
-from leaseup_dagster.invoicing import questions
+from leaseup_dagster.invoicing.payments import questions
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.reconciliation import weeks
+from leaseup_dagster.reconciliation import windows
 from leaseup_dagster.reconciliation.repairs import Finding, Kind, Repairs
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.settings import TaskSettings
@@ -46,13 +46,13 @@ class Night:
     def go(self, heal: Heal | None) -> None:
         step(self._week, heal)
         step(self._ask_again, heal)
-        step(self._tell, heal)
+        step(self._log, heal)
 
     def _week(self) -> bool:
         # The stand-in dates what it makes by the real clock.
         today = johannesburg_date(datetime.now().astimezone())
-        (week,) = weeks.cut(today - timedelta(days=1), today)
-        report = weeks.reconcile(week, self._repairs, 60)
+        (week,) = windows.cut(today - timedelta(days=1), today)
+        report = windows.reconcile(week, self._repairs, 60)
         self.findings += report.findings
         return bool(report.failed) or any(f.kind is Kind.FAILED for f in report.findings)
 
@@ -60,12 +60,12 @@ class Night:
         named = {finding.request_code for finding in self.findings}
         with self._repairs.engine.connect() as connection:
             waiting = [w for w in questions.waiting(connection) if w[1] not in named]
-        report = weeks.ask_again(waiting, self._repairs, 60)
+        report = windows.ask_again(waiting, self._repairs, 60)
         self.findings += report.findings
         return any(f.kind is Kind.FAILED for f in report.findings)
 
-    def _tell(self) -> bool:
+    def _log(self) -> bool:
         told = [f.request_code for f in self.findings if f.kind is Kind.UNDECIDED]
         with self._repairs.engine.begin() as connection:
-            questions.mark_told(connection, told)
+            questions.mark_reported(connection, told)
         return False

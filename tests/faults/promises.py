@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from leaseup_dagster.invoicing.due_dates import next_due_date
+from leaseup_dagster.invoicing.rules.due_dates import next_due_date
 from leaseup_dagster.sandbox.twilio import StoredMessage
 from tests.faults.world import World
 

@@ -35,7 +35,7 @@ CODE = Commit("the code, kept", "UPDATE tenant SET",
               ("tenant", "UPDATE", 'NEW."paystackCustomerId" IS NOT NULL'))  # fmt: skip
 REFUSAL = Commit("the refusal, remembered", f"INSERT INTO {REFUSAL_TABLE}",
                  (REFUSAL_TABLE, "INSERT", "true"))  # fmt: skip
-TURN = Commit("the turn to ask", "request_quota.*POST /customer",
+SLOT = Commit("the turn to ask", "request_quota.*POST /customer",
               ("leaseup_dagster.request_quota", "INSERT", "true"))  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_a_creation_breaks(
 
 
 @pytest.mark.parametrize(
-    ("commit", "severed", "recovery"), severed_with([CODE, REFUSAL, TURN]), ids=str
+    ("commit", "severed", "recovery"), severed_with([CODE, REFUSAL, SLOT]), ids=str
 )
 def test_a_commit_breaks(
     registrations: Registrations, world: World, cell: Cell, commit: Commit, severed: Severed,
@@ -95,7 +95,7 @@ def test_a_commit_breaks(
 
 @pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("commit", [CODE, REFUSAL, TURN], ids=str)
+@pytest.mark.parametrize("commit", [CODE, REFUSAL, SLOT], ids=str)
 def test_the_process_dies_at_a_commit(
     registrations: Registrations, world: World, cell: Cell, commit: Commit, moment: Moment,
     recovery: Recovery,
@@ -146,6 +146,6 @@ def test_every_commit_of_a_run_is_broken_above(registrations: Registrations, wor
     given(registrations, REFUSAL)
     registrations.run(registrations.day, lambda: None)
 
-    known = [c.pattern for c in (CODE, REFUSAL, TURN)] + ["request_quota", "SHOW|pg_catalog"]
+    known = [c.pattern for c in (CODE, REFUSAL, SLOT)] + ["request_quota", "SHOW|pg_catalog"]
     writes = [sql for sql in world.wire.commits if re.search("INSERT|UPDATE|DELETE", sql)]
     assert [sql for sql in writes if not any(re.search(p, sql, re.S) for p in known)] == []

@@ -13,10 +13,10 @@ from dagster._core.storage.event_log import InMemoryEventLogStorage
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
-from tests.faults.chasing import Chases
 from tests.faults.conftest import Cell
 from tests.faults.invoices import Mornings
 from tests.faults.registering import Registrations
+from tests.faults.reminding import Reminding
 from tests.faults.whole_jobs import found_again, job_named, run_config
 from tests.faults.world import CREATE, CREATE_CUSTOMER, VERIFY, World
 
@@ -29,10 +29,10 @@ OPS = {
     },
     "create_paystack_customers": {},
 }
-Scene = Mornings | Chases | Registrations
+Scene = Mornings | Reminding | Registrations
 SCENES: dict[str, tuple[str, type[Scene]]] = {
     "invoices": ("check_upcoming_invoices", Mornings),
-    "reminders": ("send_late_payment_reminders", Chases),
+    "reminders": ("send_late_payment_reminders", Reminding),
     "customers": ("create_paystack_customers", Registrations),
 }
 

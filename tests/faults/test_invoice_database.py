@@ -21,7 +21,7 @@ MARKED = "OLD.state = 'requesting'"
 PLAN = Commit("the plan", r"pg_advisory_xact_lock\(7263002\)", (LEDGER, "INSERT", "true"))
 SECOND_LOOK = Commit("the second look at the plan", r"'planned' AND \(lease_id, due_date\) IN")
 QUOTA = "leaseup_dagster.request_quota"
-TURN = Commit("the turn to send", "request_quota.*POST /paymentrequest",
+SLOT = Commit("the turn to send", "request_quota.*POST /paymentrequest",
               (QUOTA, "INSERT", "NEW.endpoint = 'POST /paymentrequest'"))  # fmt: skip
 MARK = Commit("the mark", rf"{UPDATE} state=.*attempts=.*planned",
               (LEDGER, "UPDATE", "NEW.state = 'requesting' AND OLD.state = 'planned'"))  # fmt: skip
@@ -71,7 +71,7 @@ def forgotten(mornings: Mornings) -> None:
 GIVEN: dict[Commit, Callable[[Mornings], None]] = {
     PLAN: healthy,
     SECOND_LOOK: healthy,
-    TURN: healthy,
+    SLOT: healthy,
     MARK: healthy,
     RECORD: healthy,
     NO_ANSWER: answer(Fault.drop_after_accepting),

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from leaseup_dagster.invoicing.creation import InvoiceCreation, Kind
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation, Kind
 from leaseup_dagster.sandbox.faults import Fault
 from tests.faults.conftest import Cell
 from tests.faults.invoices import SETTLE_SECONDS, Mornings
@@ -122,7 +122,7 @@ def test_a_worker_comes_late_with_a_plan_that_another_has_carried_out(
         late = InvoiceCreation(engine, client, SETTLE_SECONDS, False)
         outcomes = {late.bill(month).kind for month in mornings.months}
 
-    assert outcomes == {Kind.TAKEN}
+    assert outcomes == {Kind.CLAIMED_ELSEWHERE}
     mornings.check()
 
 
@@ -152,7 +152,7 @@ def test_a_month_that_somebody_is_claiming_is_not_waited_for(
             holding.execute(held)
             outcome = creation.bill(mornings.victim)
 
-    assert outcome.kind is Kind.TAKEN
+    assert outcome.kind is Kind.CLAIMED_ELSEWHERE
     mornings.run(mornings.day, lambda: None)
     mornings.check()
 

@@ -6,8 +6,8 @@ import pytest
 
 from leaseup_dagster.sandbox.smtp import Answers
 from tests.faults.conftest import Cell
+from tests.faults.notifying import Tellings
 from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
-from tests.faults.telling import Tellings
 from tests.faults.vocabulary import Commit, Severed, severed_with
 from tests.faults.wire import Moment
 from tests.faults.world import World

@@ -16,11 +16,11 @@ from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.leaseup_webhook import receive
 from leaseup_dagster.sandbox.paystack_books import StoredPaymentRequest
 from tests.faults import money
-from tests.faults.chasing import Chases
 from tests.faults.conftest import Cell
 from tests.faults.invoices import DUE, Mornings
 from tests.faults.nights import Nights
 from tests.faults.recovery import Recovery
+from tests.faults.reminding import Reminding
 from tests.faults.wire import Moment
 from tests.faults.world import ARCHIVE, FETCH, World
 
@@ -35,7 +35,7 @@ def look(request: pytest.FixtureRequest, world: World, late: StoredPaymentReques
     """The run of ours that asks Paystack how the invoice stands."""
     if request.param == "night":
         return lambda: Nights(world).run(lambda: None)
-    return lambda: Chases.of(world).run(LATE, lambda: None)
+    return lambda: Reminding.of(world).run(LATE, lambda: None)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_two_payments_of_which_the_webhook_hears(
         event = late.event()
         event["data"] |= {"amount": 300_000, "paid_at": late.transactions[0]["paid_at"]}
         receive(world.connection, event)
-    Chases.of(world).run(LATE, lambda: None)
+    Reminding.of(world).run(LATE, lambda: None)
     assert rows_of(world, late) == [300_000]
     (text,) = [m.body for m in world.twilio.messages if late.request_code in m.body]
     assert "R5 500.00" in text

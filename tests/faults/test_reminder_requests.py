@@ -7,9 +7,9 @@ import pytest
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import error
 from tests.conftest import until
-from tests.faults.chasing import LATE, Chases
 from tests.faults.conftest import Cell
 from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
+from tests.faults.reminding import LATE, Reminding
 from tests.faults.vocabulary import LOST, Broken, by_name, in_turn
 from tests.faults.world import LIST_TEXTS, SEND, VERIFY, World
 
@@ -37,45 +37,45 @@ QUESTIONS = by_name(
 @pytest.mark.parametrize("recovery", EVERY, ids=str)
 @pytest.mark.parametrize("broken", SENDS, ids=str)
 def test_a_text_breaks_for_one_tenant(
-    chases: Chases, world: World, cell: Cell, broken: Broken, recovery: Recovery
+    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery
 ) -> None:
     cell("reminders", f"text, for one tenant: {broken}", recovery)
-    fault = world.twilio.faults.on(SEND, broken.make(), matching=chases.only_the_victim)
+    fault = world.twilio.faults.on(SEND, broken.make(), matching=reminding.only_the_victim)
 
-    go_on(chases, broken, recovery, fault, {chases.victim.number})
+    go_on(reminding, broken, recovery, fault, {reminding.victim.number})
 
 
 @pytest.mark.parametrize(("broken", "recovery"), in_turn(SENDS), ids=str)
 def test_a_text_breaks_for_every_tenant(
-    chases: Chases, world: World, cell: Cell, broken: Broken, recovery: Recovery
+    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery
 ) -> None:
     cell("reminders", f"text, for every tenant: {broken}", recovery)
     fault = world.twilio.faults.on(SEND, broken.make(), times=None)
 
-    go_on(chases, broken, recovery, fault, {one.number for one in chases.late})
+    go_on(reminding, broken, recovery, fault, {one.number for one in reminding.late})
 
 
 def go_on(
-    chases: Chases, broken: Broken, recovery: Recovery, fault: Fault, touched: set[str]
+    reminding: Reminding, broken: Broken, recovery: Recovery, fault: Fault, touched: set[str]
 ) -> None:
     """What was not processed is texted; what was lost counts as sent, whatever it was."""
     if broken.known == "lost" and not broken.accepted:
-        chases.silent = touched
-    chases.timeout_seconds = 0.3 if broken.silent else 5
+        reminding.silent = touched
+    reminding.timeout_seconds = 0.3 if broken.silent else 5
 
     def heal() -> None:
         if len(touched) < LATE:
-            chases.check_others_are_texted()
-        chases.check_explained()
+            reminding.check_others_are_texted()
+        reminding.check_explained()
         if broken.late:
             fault.release()
-            until(lambda: len(chases.world.twilio.messages) == LATE)
-        chases.world.heal()
+            until(lambda: len(reminding.world.twilio.messages) == LATE)
+        reminding.world.heal()
 
-    recover(chases, recovery, heal)
+    recover(reminding, recovery, heal)
 
-    if chases.silent:
-        assert chases.texts().total() == 2 * LATE - len(touched)
+    if reminding.silent:
+        assert reminding.texts().total() == 2 * LATE - len(touched)
 
 
 @pytest.mark.parametrize(
@@ -85,53 +85,58 @@ def go_on(
     ids=str,
 )
 def test_a_question_breaks(
-    chases: Chases, world: World, cell: Cell, broken: Broken, recovery: Recovery, paid: bool
+    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery, paid: bool
 ) -> None:
     """Whether it was paid cannot be known: no text until it is, and none to who has paid."""
     whether = "paid meanwhile" if paid else "unpaid"
     cell("reminders", f"has it been paid? {broken}; {whether}", recovery)
     world.paystack.faults.on(VERIFY, broken.make(), times=None)
-    chases.timeout_seconds = 0.3 if broken.silent else 5
+    reminding.timeout_seconds = 0.3 if broken.silent else 5
 
     def heal() -> None:
-        assert chases.texts() == {}
-        chases.check_explained()
+        assert reminding.texts() == {}
+        reminding.check_explained()
         if paid:
-            world.paystack.pay(chases.victim.request.request_code)
-            chases.late.remove(chases.victim)
+            world.paystack.pay(reminding.victim.request.request_code)
+            reminding.late.remove(reminding.victim)
         world.heal()
 
-    recover(chases, recovery, heal)
+    recover(reminding, recovery, heal)
 
-    assert chases.texts()[chases.victim.number] == (0 if paid else 2)
+    assert reminding.texts()[reminding.victim.number] == (0 if paid else 2)
 
 
 @pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
 def test_nobody_listens_at_paystack(
-    chases: Chases, world: World, cell: Cell, recovery: Recovery
+    reminding: Reminding, world: World, cell: Cell, recovery: Recovery
 ) -> None:
     cell("reminders", "has it been paid? nobody listens", recovery)
     world.paystack_goes_away()
 
-    recover(chases, recovery, world.heal)
+    recover(reminding, recovery, world.heal)
 
 
 @pytest.mark.parametrize("accepted", [False, True], ids=["never accepted", "accepted"])
 @pytest.mark.parametrize(("broken", "recovery"), in_turn(SENDS[1::2]), ids=str)
 def test_the_look_for_a_lost_text_breaks(
-    chases: Chases, world: World, cell: Cell, broken: Broken, recovery: Recovery, accepted: bool
+    reminding: Reminding,
+    world: World,
+    cell: Cell,
+    broken: Broken,
+    recovery: Recovery,
+    accepted: bool,
 ) -> None:
     """It stays unknown, which counts as sent."""
     cell("reminders", f"look for a lost text: {broken}; accepted: {accepted}", recovery)
     lost = Fault.drop_after_accepting() if accepted else Fault.drop_before_accepting()
-    world.twilio.faults.on(SEND, lost, matching=chases.only_the_victim)
-    chases.run(chases.day, None)
+    world.twilio.faults.on(SEND, lost, matching=reminding.only_the_victim)
+    reminding.run(reminding.day, None)
     world.heal()
     world.time_passes(minutes=10)
-    chases.silent = set() if accepted else {chases.victim.number}
-    chases.timeout_seconds = 0.3 if broken.silent else 5
+    reminding.silent = set() if accepted else {reminding.victim.number}
+    reminding.timeout_seconds = 0.3 if broken.silent else 5
     world.twilio.faults.on(LIST_TEXTS, broken.make(), times=None)
 
-    recover(chases, recovery, world.heal)
+    recover(reminding, recovery, world.heal)
 
-    assert chases.texts()[chases.victim.number] == (2 if accepted else 1)
+    assert reminding.texts()[reminding.victim.number] == (2 if accepted else 1)

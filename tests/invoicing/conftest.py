@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.database.quota import SharedQuota
-from leaseup_dagster.invoicing import planning, standing
-from leaseup_dagster.invoicing.creation import InvoiceCreation
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation
 from leaseup_dagster.invoicing.keys import InvoicePlan, InvoiceResult, LedgerKey
-from leaseup_dagster.invoicing.standing import Unanswered
+from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.ledger.queries import Unanswered
+from leaseup_dagster.invoicing.planning import planner
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -49,7 +50,7 @@ def plan(engine: Engine, tasks: TaskSettings) -> Callable[..., InvoicePlan]:
     """Plans, as of TODAY unless told otherwise."""
 
     def make(as_of: date = TODAY) -> InvoicePlan:
-        with planning.planned(engine, as_of, tasks) as plan:
+        with planner.planned(engine, as_of, tasks) as plan:
             return plan
 
     return make
@@ -102,7 +103,7 @@ def stands(engine: Engine, planned: LedgerKey) -> Callable[[], InvoiceResult]:
 
     def look() -> InvoiceResult:
         with engine.connect() as connection:
-            return standing.results(connection, [planned])[0]
+            return queries.results(connection, [planned])[0]
 
     return look
 
@@ -120,6 +121,6 @@ def found_unanswered(engine: Engine, planned: LedgerKey) -> Callable[..., Unansw
                         " SET attempted_at = attempted_at - interval '10 minutes'"
                     )
                 )
-            return standing.unanswered(connection, [planned], settle_seconds=120)[0]
+            return queries.unanswered(connection, [planned], settle_seconds=120)[0]
 
     return look

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.invoicing.jobs import invoicing_at_seven
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.reasons import SkipReason
+from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn

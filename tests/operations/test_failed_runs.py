@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from leaseup_dagster.operations.channels import channels
-from leaseup_dagster.operations.jobs import look_for_silence
+from leaseup_dagster.operations.jobs import evaluate_missed_morning
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import SEND, TwilioStandIn
 from leaseup_dagster.settings import AlertSettings, load
@@ -131,7 +131,7 @@ def test_what_could_not_be_told_is_told_later(
 
     for _ in range(2):
         context = dg.build_sensor_context(instance=instance)
-        look_for_silence(context, datetime.now(tz=timezone.utc))
+        evaluate_missed_morning(context, datetime.now(tz=timezone.utc))
 
     assert [failed.run_id in message["message"] for message in inbox.messages] == [True]
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 import pytest
 
-from leaseup_dagster.operations.jobs import look_for_silence
-from leaseup_dagster.operations.silence import Watch, watch
+from leaseup_dagster.operations.jobs import evaluate_missed_morning
+from leaseup_dagster.operations.missed_runs import Watch, watch
 from leaseup_dagster.sandbox.twilio import TwilioStandIn
 from tests.conftest import Run
 from tests.operations.conftest import PHONE
@@ -23,7 +23,7 @@ class Ticks:
 
     def __call__(self, hours: float) -> None:
         context = dg.build_sensor_context(instance=self._instance, cursor=self._cursor)
-        look_for_silence(context, self._began + timedelta(hours=hours))
+        evaluate_missed_morning(context, self._began + timedelta(hours=hours))
         self._cursor = context.cursor
 
 

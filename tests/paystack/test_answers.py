@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from leaseup_dagster.paystack.answers import pause_seconds, told_limit, unanswered
+from leaseup_dagster.paystack.answers import pause_seconds, reported_limit, unanswered
 from leaseup_dagster.paystack.errors import NotProcessed, OutcomeUnknown
 
 NOW = 1_796_000_000.0
@@ -67,4 +67,4 @@ def test_a_pause_is_what_paystack_says_within_reason(
      ("1e9", None), ("", None)],
 )  # fmt: skip
 def test_a_limit_is_taken_only_if_it_can_be_one(told: str | None, limit: int | None) -> None:
-    assert told_limit({} if told is None else {"x-ratelimit-limit": told}) == limit
+    assert reported_limit({} if told is None else {"x-ratelimit-limit": told}) == limit

@@ -47,7 +47,7 @@ class TestCreatingAPaymentRequest:
     def test_it_is_one_request_and_takes_no_slot_of_its_own(
         self, client: PaystackClient, paystack: PaystackStandIn, quota: FakeQuota, rent: Rent
     ) -> None:
-        client.wait_for_turn_to_create()
+        client.wait_for_slot_to_create()
         create(client, rent())
 
         assert quota.reserved == [CREATE]

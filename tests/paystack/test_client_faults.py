@@ -174,7 +174,7 @@ class TestARateLimit:
     def test_the_limit_is_learned_from_an_answer_that_tells_it(
         self, client: PaystackClient, paystack: PaystackStandIn, quota: FakeQuota, rent: Rent
     ) -> None:
-        paystack.habits.rate_limit, paystack.habits.tells_limit = 300, True
+        paystack.habits.rate_limit, paystack.habits.reports_limit = 300, True
 
         create(client, rent())
 
@@ -211,7 +211,7 @@ class TestARejectedKey:
         for call in (
             lambda: client.verify_payment_request("PRQ_1"),
             lambda: create(client, rent()),
-            client.wait_for_turn_to_create,
+            client.wait_for_slot_to_create,
             lambda: client.notify_customer("PRQ_1"),
         ):
             with pytest.raises(KeyRejected):

@@ -32,7 +32,7 @@ class TestStopping:
 
         for call in (
             lambda: create(client, rent()),
-            client.wait_for_turn_to_create,
+            client.wait_for_slot_to_create,
             lambda: list(client.payment_requests_of(1)),
             lambda: client.archive_payment_request("PRQ_1"),
         ):

@@ -36,7 +36,7 @@ def test_a_turn_is_waited_for_as_long_as_the_quota_says(
 ) -> None:
     stop, quota.wait = NeverSet(), 7.5
 
-    new_client(stop=stop).wait_for_turn_to_create()
+    new_client(stop=stop).wait_for_slot_to_create()
 
     assert stop.waited == [7.5]
 
@@ -47,10 +47,10 @@ def test_a_turn_that_was_given_back_is_the_next_ones(
 ) -> None:
     stop, quota.wait = NeverSet(), 7.5
     client = new_client(stop=stop)
-    client.give_back_turn_to_create(client.wait_for_turn_to_create())
+    client.give_back_slot_to_create(client.wait_for_slot_to_create())
 
-    client.wait_for_turn_to_create()
-    client.wait_for_turn_to_create()
+    client.wait_for_slot_to_create()
+    client.wait_for_slot_to_create()
 
     assert stop.waited == [7.5, 7.5]
 
@@ -61,12 +61,12 @@ def test_a_turn_is_not_kept_for_later_however_often_it_is_given_back(
     client = new_client(stop=NeverSet())
     began = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: began)
-    turn = client.wait_for_turn_to_create()
+    slot = client.wait_for_slot_to_create()
     reserved = []
     for tenths in (3, 5, 8, 10):
         monkeypatch.setattr(time, "monotonic", lambda now=began + tenths / 10: now)
-        client.give_back_turn_to_create(turn)
-        turn = client.wait_for_turn_to_create()
+        client.give_back_slot_to_create(slot)
+        slot = client.wait_for_slot_to_create()
         reserved.append(len(quota.reserved))
 
     assert reserved == [1, 1, 2, 2]
@@ -76,13 +76,13 @@ def test_turns_that_nobody_here_wants_are_for_other_runs(
     new_client: NewClient, quota: FakeQuota
 ) -> None:
     client = new_client(stop=NeverSet())
-    client.give_back_turn_to_create(client.wait_for_turn_to_create())
+    client.give_back_slot_to_create(client.wait_for_slot_to_create())
 
-    client.give_up_turns_to_create()
-    client.give_up_turns_to_create()
+    client.give_up_slots_to_create()
+    client.give_up_slots_to_create()
 
     assert quota.given_back == ["POST /paymentrequest"]
-    client.wait_for_turn_to_create()
+    client.wait_for_slot_to_create()
     assert len(quota.reserved) == 2
 
 
@@ -93,15 +93,15 @@ def test_a_turn_is_void_once_paystack_says_wait(
     given_back: str,
 ) -> None:  # fmt: skip
     paystack.faults.on_create(Fault.rate_limit())
-    turn = client.wait_for_turn_to_create()
+    slot = client.wait_for_slot_to_create()
     if given_back == "before":
-        client.give_back_turn_to_create(turn)
+        client.give_back_slot_to_create(slot)
     with pytest.raises(NotProcessed):
         client.create_payment_request(rent(), send_before=math.inf)
     if given_back == "after":
-        client.give_back_turn_to_create(turn)
+        client.give_back_slot_to_create(slot)
 
-    client.wait_for_turn_to_create()
+    client.wait_for_slot_to_create()
 
     assert quota.reserved == [CREATE, CREATE]
 
@@ -111,10 +111,10 @@ def test_a_turn_stays_good_when_paystack_says_wait_with_something_else(
     client: PaystackClient, quota: FakeQuota, paystack: PaystackStandIn
 ) -> None:
     paystack.faults.on(FETCH, Fault.rate_limit())
-    client.give_back_turn_to_create(client.wait_for_turn_to_create())
+    client.give_back_slot_to_create(client.wait_for_slot_to_create())
     with pytest.raises(NotProcessed):
         client.fetch_payment_request("PRQ_1")
 
-    client.wait_for_turn_to_create()
+    client.wait_for_slot_to_create()
 
     assert quota.reserved == [CREATE, FETCH]

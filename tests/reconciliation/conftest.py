@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from leaseup_dagster.as_of import johannesburg_date
 from leaseup_dagster.invoicing.keys import LedgerKey
-from leaseup_dagster.invoicing.references import reference_of
+from leaseup_dagster.invoicing.rules.references import reference_of
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.paystack_books import StoredPaymentRequest

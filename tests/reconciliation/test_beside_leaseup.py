@@ -81,7 +81,7 @@ def test_the_webhook_twice(
 ) -> None:
     (made,) = paystack.payment_requests
     paystack.pay(made.request_code)
-    paystack.tell(made)
+    paystack.notify(made)
 
     night, morning = night_and_morning()
 
@@ -95,7 +95,7 @@ def test_the_webhook_after_us(
     (made,) = paystack.payment_requests
     paystack.pay(made.request_code, heard=False)
     night_and_morning()
-    paystack.tell(made)
+    paystack.notify(made)
 
     night, _ = night_and_morning()
 

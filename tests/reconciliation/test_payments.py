@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from leaseup_dagster.invoicing import questions
+from leaseup_dagster.invoicing.payments import questions
 from leaseup_dagster.sandbox.builders import a_transaction, an_invoice
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from tests.reconciliation.conftest import failure_of, invoices, payments, said, today

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Engine, text
 from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.reminders import batches, look_up, overdue
-from leaseup_dagster.reminders.delivery import ReminderDelivery
 from leaseup_dagster.reminders.keys import Kind, ReminderDay, ReminderResult
+from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.sending import batches, unanswered
+from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -132,22 +133,22 @@ def delivery(
     sender.close()
 
 
-Chase = Callable[..., list[ReminderResult]]
+Remind = Callable[..., list[ReminderResult]]
 
 
 @pytest.fixture
-def chase(delivery: ReminderDelivery) -> Chase:
-    """One run, as the job's steps make it: `chase(day(4))`. `run_id` makes it part of another."""
+def remind(delivery: ReminderDelivery) -> Remind:
+    """One run, as the job's steps make it: `remind(day(4))`. `run_id` makes it part of another."""
 
     def run(as_of: date, *, run_id: str | None = None, **changed: Any) -> list[ReminderResult]:
         used = replace(delivery, **changed)
         run_id = run_id or f"run-{next(_runs)}"
-        cadence = batches.cadence_of(used.rules)
-        look_up.settle_unanswered(used, 60)
+        policy = batches.policy_of(used.rules)
+        unanswered.resolve_unanswered(used, 60)
         with used.engine.begin() as connection:
-            overdue.mark_overdue(connection, as_of)
+            queries.mark_overdue(connection, as_of)
         with used.engine.begin() as connection:
-            found = batches.find(connection, cadence, as_of)
+            found = batches.find(connection, policy, as_of)
         results = []
         for batch in batches.cut(found, ReminderDay(as_of, 0, False), 10):
             results += batches.remind(batch, used, run_id=run_id, width=10, seconds=60)

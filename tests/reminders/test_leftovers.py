@@ -24,11 +24,12 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from sqlalchemy import Connection, Engine
 
 from leaseup_dagster.as_of import johannesburg_date
-from leaseup_dagster.reminders import batches, look_up, sensor
-from leaseup_dagster.reminders.delivery import ReminderDelivery
-from leaseup_dagster.reminders.fuse import IN_A_ROW
+from leaseup_dagster.reminders import sensor
 from leaseup_dagster.reminders.jobs import send_late_payment_reminders
 from leaseup_dagster.reminders.keys import Kind, ReminderDay
+from leaseup_dagster.reminders.sending import batches, unanswered
+from leaseup_dagster.reminders.sending.circuit_breaker import FAILURE_THRESHOLD
+from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.twilio import SEND, TwilioStandIn, error
@@ -36,7 +37,7 @@ from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.sms.sender import Unknown
 from leaseup_dagster.stopping import CONTINUES, stopping_with_its_run
 from tests.conftest import Run
-from tests.reminders.conftest import NOON, Chase, Late, five_minutes_pass, kinds
+from tests.reminders.conftest import NOON, Late, Remind, five_minutes_pass, kinds
 from tests.reminders.test_jobs import ALL_DAY, report_of
 
 TEXT, MARK = "send_late_payment_reminders", "mark_overdue_invoices"
@@ -79,7 +80,7 @@ def tick(engine: Engine, own: dg.DagsterInstance, today: date) -> Tick:
     def look() -> dg.RunRequest | dg.SkipReason:
         context, now = dg.build_sensor_context(instance=own), datetime.now(tz=timezone.utc)
         rules, tasks = ReminderSettings(), TaskSettings()
-        return sensor.look_for_leftovers(context, engine, rules, tasks, now=now)
+        return sensor.evaluate_leftover_invoices(context, engine, rules, tasks, now=now)
 
     return look
 
@@ -291,7 +292,7 @@ Begun = Callable[..., dg.DagsterRun]
 
 
 @pytest.fixture
-def begun(own: dg.DagsterInstance, chase: Chase, overdue, today: date) -> Begun:
+def begun(own: dg.DagsterInstance, remind: Remind, overdue, today: date) -> Begun:
     """A run of today that has been at work for so long, and has texted one tenant."""
 
     def begin(ago: timedelta = LATE, asked: dg.RunRequest | None = None) -> dg.DagsterRun:
@@ -306,7 +307,7 @@ def begun(own: dg.DagsterInstance, chase: Chase, overdue, today: date) -> Begun:
         at = (datetime.now(tz=timezone.utc) - ago).timestamp()
         own.report_dagster_event(started, run_id=run.run_id, timestamp=at)
         overdue()
-        chase(today, run_id=run.run_id)
+        remind(today, run_id=run.run_id)
         found = own.get_run_by_id(run.run_id)
         assert found
         return found
@@ -381,14 +382,14 @@ def test_a_run_whose_other_half_was_stopped_texts_nobody(
 
 
 def test_a_run_that_is_told_to_stop_looks_for_no_more_texts(
-    chase: Chase, delivery: ReminderDelivery, overdue, today: date, twilio: TwilioStandIn,
+    remind: Remind, delivery: ReminderDelivery, overdue, today: date, twilio: TwilioStandIn,
     connection: Connection, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    for _ in range(2 * IN_A_ROW):
+    for _ in range(2 * FAILURE_THRESHOLD):
         overdue()
     twilio.faults.on(SEND, Fault.drop_after_accepting(), times=None)
-    chase(today)
-    chase(today)
+    remind(today)
+    remind(today)
     five_minutes_pass(connection)
     asked: list[str] = []
 
@@ -398,10 +399,10 @@ def test_a_run_that_is_told_to_stop_looks_for_no_more_texts(
         return Unknown("no answer")
 
     monkeypatch.setattr(delivery.sender, "look_up", stopped_meanwhile)
-    settled = look_up.settle_unanswered(delivery, 60)
+    settled = unanswered.resolve_unanswered(delivery, 60)
 
-    assert settled.still_unknown == 2 * IN_A_ROW
-    assert len(asked) <= IN_A_ROW
+    assert settled.still_unknown == 2 * FAILURE_THRESHOLD
+    assert len(asked) <= FAILURE_THRESHOLD
 
 
 def test_a_run_beside_another_begins_where_that_one_does_not(
@@ -425,14 +426,14 @@ def test_a_run_beside_another_begins_where_that_one_does_not(
 
 
 def test_whom_another_run_has_texted_by_now_paystack_is_not_asked_about_again(
-    delivery: ReminderDelivery, chase: Chase, overdue, today: date, engine: Engine,
+    delivery: ReminderDelivery, remind: Remind, overdue, today: date, engine: Engine,
     paystack: PaystackStandIn, twilio: TwilioStandIn,
 ) -> None:  # fmt: skip
     made = overdue()
     with engine.begin() as connection:
-        found = batches.find(connection, batches.cadence_of(delivery.rules), today)
+        found = batches.find(connection, batches.policy_of(delivery.rules), today)
     (batch,) = batches.cut(found, ReminderDay(today, 0, False), 10)
-    chase(today)
+    remind(today)
 
     results = batches.remind(batch, delivery, run_id="second", width=10, seconds=60)
 
@@ -442,7 +443,7 @@ def test_whom_another_run_has_texted_by_now_paystack_is_not_asked_about_again(
 
 
 def test_hardly_more_is_asked_about_than_there_is_time_to_text_about(
-    chase: Chase, delivery: ReminderDelivery, overdue, today: date, paystack: PaystackStandIn,
+    remind: Remind, delivery: ReminderDelivery, overdue, today: date, paystack: PaystackStandIn,
     twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """A batch of thousands takes longer to ask about than a run lasts: nobody would be texted."""
@@ -459,7 +460,7 @@ def test_hardly_more_is_asked_about_than_there_is_time_to_text_about(
 
     stopped = replace(delivery, clock=clock)
     with stopped.engine.begin() as connection:
-        found = batches.find(connection, batches.cadence_of(stopped.rules), today)
+        found = batches.find(connection, batches.policy_of(stopped.rules), today)
     (batch,) = batches.cut(found, ReminderDay(today, 0, False), 25)
     results = batches.remind(batch, stopped, run_id="first", width=10, seconds=60)
 

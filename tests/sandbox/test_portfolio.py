@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Text, cast, select, text
 
 from leaseup_dagster.database.leaseup import invoice
-from leaseup_dagster.invoicing import amounts
-from leaseup_dagster.invoicing.due_dates import next_due_date
-from leaseup_dagster.invoicing.planning import look
-from leaseup_dagster.reminders.overdue import chased
+from leaseup_dagster.invoicing.payments import amounts
+from leaseup_dagster.invoicing.planning.planner import evaluate
+from leaseup_dagster.invoicing.rules.due_dates import next_due_date
+from leaseup_dagster.reminders.overdue.queries import overdue_invoices
 from leaseup_dagster.sandbox.arrears import lay_out_arrears
 from leaseup_dagster.sandbox.mirror import mirror
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
@@ -31,9 +31,11 @@ def test_each_lease_is_billed_or_skipped_as_the_table_says(today: date, engine: 
     with engine.connect() as connection:
         lay_out_leases(connection, today)
 
-        seen = look(connection, today, TaskSettings(), limit=1000)
+        seen = evaluate(connection, today, TaskSettings(), limit=1000)
 
-    found = {verdict.key.lease_id: verdict.reason for verdict in (*seen.bill, *seen.skip)}
+    found = {
+        eligibility.key.lease_id: eligibility.reason for eligibility in (*seen.bill, *seen.skip)
+    }
     assert found == {case.lease_id: case.skipped for case in LEASES if case.is_automatic}
 
 
@@ -51,7 +53,7 @@ def test_only_the_arrears_are_overdue(today: date, engine: Engine) -> None:
         lay_out_leases(connection, today)
         lay_out_arrears(connection, today)
 
-        late = {row.invoice_id for row in chased(connection, today, after_days=3)}
+        late = {row.invoice_id for row in overdue_invoices(connection, today, after_days=3)}
 
     others = {invoice_id for invoice_id in late if not invoice_id.startswith("late-")}
     assert others == {"invoice-of-lease-other-month-unpaid"}

@@ -1,0 +1,1 @@
+"""Planned invoices → payment requests at Paystack → invoices in LeaseUp, exactly once."""

@@ -1,0 +1,1 @@
+"""What was sent, kept as evidence: delivery status, export, retention."""

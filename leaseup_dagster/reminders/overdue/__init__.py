@@ -1,0 +1,1 @@
+"""SQL: which invoices are overdue, and what must not be among the texts."""

@@ -1,0 +1,1 @@
+"""Overdue invoices → texts, at most one for each invoice, tenant and step."""

@@ -1,0 +1,99 @@
+"""Three landlords with news, and the run that tells them."""
+
+from collections import Counter
+from contextlib import suppress
+from datetime import date
+from threading import Event
+
+from sqlalchemy import Connection
+
+from leaseup_dagster.landlords import ledger
+from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery
+from leaseup_dagster.landlords.letter import Letters
+from leaseup_dagster.mail.sender import SmtpSender
+from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
+from leaseup_dagster.settings import MailSettings
+from tests.faults.recovery import Abandoned, Heal, step
+from tests.faults.world import World
+
+DAY = date(2026, 11, 5)
+LANDLORDS = 3
+
+
+def began(connection: Connection) -> None:
+    """As if landlords had been told for long: the first run tells nobody anything."""
+    connection.exec_driver_sql(
+        "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2020-01-01')"
+    )
+
+
+def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
+    """One run of tell_landlords without Dagster: the same rooms, the same order."""
+    settings = MailSettings(email_from="rent@leaseup.example")
+    run_id = f"run-{next(world.runs)}"
+    with world.engine() as engine:
+        delivery = LandlordDelivery(
+            engine, SmtpSender(world.mail.url(), 5), Letters(settings), Event()
+        )
+
+        def begin() -> bool:
+            with engine.begin() as connection:
+                ledger.begin(connection, as_of, settings.statuses)
+            return False
+
+        def tell() -> bool:
+            with engine.begin() as connection:
+                news = ledger.news(connection, as_of, settings.statuses)
+            results = delivery.tell_all(news, as_of, run_id=run_id, width=1, seconds=60)
+            return any(result.kind in (Kind.DEFERRED, Kind.BROKEN) for result in results)
+
+        with suppress(Abandoned):
+            for act in (begin, tell):
+                step(act, heal)
+
+
+class Tellings:
+    """A scene. `victim` is the landlord to whom it happens when it happens to one."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.inbox, self.day = world, world.mail, DAY
+        self.silent: set[str] = set()
+        """Addresses whose e-mail may have been lost: at most one each, perhaps none."""
+        began(world.connection)
+        self.addresses = [self._a_landlord(n) for n in range(1, LANDLORDS + 1)]
+        self.victim = self.addresses[1]
+        self._a_landlord(9, paystackSubscriptionStatus="CANCELLED")
+
+    def _a_landlord(self, number: int, **values: str) -> str:
+        address = f"owner{number}@example.com"
+        landlord = a_landlord(self.world.connection, email=address, **values)
+        tenant = a_tenant(self.world.connection, landlord, phone=f"082100000{number}")
+        lease = a_lease(
+            self.world.connection, start=date(2026, 1, 1), landlord=landlord, tenants=[tenant],
+            unit=a_unit(self.world.connection, landlord),
+        )  # fmt: skip
+        an_invoice(
+            self.world.connection, lease, date(2026, 12, 1), landlordId=landlord,
+            paymentRequestUrl="https://paystack.shop/pay/PRQ_x",
+        )  # fmt: skip
+        return address
+
+    def run(self, as_of: date, heal: Heal | None) -> None:
+        tell_landlords(self.world, as_of, heal)
+
+    def told(self) -> Counter[str]:
+        return Counter(str(message["To"]) for message in self.inbox.caught)
+
+    def check_nothing_twice(self) -> None:
+        assert set(self.told().values()) <= {1}, self.told()
+
+    def check_others_are_told(self) -> None:
+        assert self.told().total() >= LANDLORDS - 1, self.told()
+
+    def check(self) -> None:
+        """Everyone was told, but for those whose e-mail may have been lost; nobody who is not
+        served; nothing is left under way."""
+        self.check_nothing_twice()
+        assert set(self.told()) | self.silent == set(self.addresses), (self.told(), self.silent)
+        states = self.world.rows("SELECT DISTINCT state FROM leaseup_dagster.landlord_email")
+        assert {state for (state,) in states} <= {"sent", "unknown", "deferred", "refused"}, states
