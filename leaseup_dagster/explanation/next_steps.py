@@ -8,7 +8,8 @@ from leaseup_dagster.invoicing.keys import Eligibility
 from leaseup_dagster.invoicing.rules.due_dates import next_due_date
 from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason, in_words
 from leaseup_dagster.money import format_rands
-from leaseup_dagster.reminders.rules.policy import LastText, ReminderPolicy, due_step, is_finished
+from leaseup_dagster.reminders.keys import LastText
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy, due_step, is_finished
 
 OPEN_STATUSES = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
 _COUNTS_AS_SENT = ("sending", "sent", "unknown")

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from leaseup_dagster.landlords import ledger, report
 from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
 from leaseup_dagster.landlords.letter import Letters
+from leaseup_dagster.pickled import pickled_as
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import MailSettings, TaskSettings
@@ -21,6 +22,7 @@ SHOWN = 20
 """Letters that a preview renders; the others are counted."""
 
 
+@pickled_as("leaseup_dagster.landlords.ops.TellingDay")
 @dataclass(frozen=True)
 class NotificationDay:
     """The day a run tells, and whether it is the first that ever did."""
@@ -154,3 +156,7 @@ def preview_landlord_news(
             "news": table(report.NEWS_COLUMNS, report.news_rows(news)),
         }
     )
+
+
+TellingDay = NotificationDay
+"""Its name in release 0.1.0: see `pickled`."""

@@ -13,6 +13,7 @@ from leaseup_dagster.invoicing.creation.orphans import some_at_a_time
 from leaseup_dagster.invoicing.rules.references import reference_in
 from leaseup_dagster.paystack.errors import NotSent, PaystackError
 from leaseup_dagster.paystack.models import PaymentRequest
+from leaseup_dagster.pickled import pickled_as
 from leaseup_dagster.reconciliation import books
 from leaseup_dagster.reconciliation.differences import Difference, compare
 from leaseup_dagster.reconciliation.repairs import Finding, Kind, Repairs
@@ -23,6 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@pickled_as("leaseup_dagster.reconciliation.weeks.Week")
 @dataclass(frozen=True)
 class Window:
     """The days one step looks at: those on which payment requests were made, newest first."""
@@ -30,6 +32,7 @@ class Window:
     days: tuple[date, ...]
 
 
+@pickled_as("leaseup_dagster.reconciliation.weeks.WeekReport")
 @dataclass(frozen=True)
 class WindowReport:
     """What a week's comparison came to. `failed` says why for each day that was not compared;

@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import chain, islice
 
 from leaseup_dagster.batching import Place
-from leaseup_dagster.reminders.rules.policy import LastText
+from leaseup_dagster.pickled import pickled_as
 
 
 class Kind(str, Enum):
@@ -107,6 +107,16 @@ class ReminderDay:
     confirm_up_to: int = 0
 
 
+@pickled_as("leaseup_dagster.reminders.cadence.LastText")
+@dataclass(frozen=True)
+class LastText:
+    """The newest text about an invoice to a tenant: its step, and the day it was for."""
+
+    step: int
+    day: date
+
+
+@pickled_as("leaseup_dagster.reminders.keys.Chased")
 @dataclass(frozen=True)
 class OverdueInvoice:
     """A late invoice and one of its tenants, and when they were last texted about it. `None` cents:
@@ -202,3 +212,7 @@ class SettledTexts:
     found_sent: int = 0
     found_refused: int = 0
     still_unknown: int = 0
+
+
+Chased = OverdueInvoice
+"""Its name in release 0.1.0: see `pickled`."""

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, Row, text
 
 from leaseup_dagster.database import ids
 from leaseup_dagster.invoicing.keys import LedgerKey
+from leaseup_dagster.pickled import pickled_as
 
 
+@pickled_as("leaseup_dagster.invoicing.undoing.Undoing")
 @dataclass(frozen=True)
 class CancellationTarget:
     """An invoice that is to be cancelled, and a person's reason."""
@@ -26,6 +28,7 @@ class CancellationTarget:
     amount_cents: int = 0
 
 
+@pickled_as("leaseup_dagster.invoicing.undoing.Chosen")
 @dataclass(frozen=True)
 class Chosen:
     """What was asked for: what can be tried, and why the rest cannot, by what was typed."""

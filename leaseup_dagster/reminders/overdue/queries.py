@@ -34,8 +34,7 @@ from leaseup_dagster.database.ledgers import reminder_ledger as ledger
 from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing.payments import amounts
 from leaseup_dagster.invoicing.payments.receipts import OPEN
-from leaseup_dagster.reminders.keys import OverdueInvoice
-from leaseup_dagster.reminders.rules.policy import LastText
+from leaseup_dagster.reminders.keys import LastText, OverdueInvoice
 from leaseup_dagster.reminders.rules.recipients import Reminder
 from leaseup_dagster.reminders.rules.refusals import Refusal
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from leaseup_dagster.reminders.keys import LastText
+
 
 @dataclass(frozen=True)
 class ReminderPolicy:
@@ -12,14 +14,6 @@ class ReminderPolicy:
     after_days: int
     repeat_days: int
     maximum: int
-
-
-@dataclass(frozen=True)
-class LastText:
-    """The newest text about an invoice to a tenant: its step, and the day it was for."""
-
-    step: int
-    day: date
 
 
 def is_late(policy: ReminderPolicy, due_date: date, as_of: date) -> bool:

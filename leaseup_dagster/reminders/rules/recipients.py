@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from leaseup_dagster.reminders.keys import Kind, ReminderResult
+from leaseup_dagster.reminders.keys import Kind, LastText, ReminderResult
 from leaseup_dagster.reminders.rules.message import Facts
-from leaseup_dagster.reminders.rules.policy import LastText, ReminderPolicy, due_step
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy, due_step
 from leaseup_dagster.reminders.rules.refusals import Refusal, is_left_alone
 from leaseup_dagster.sms.phone_numbers import PhoneProblem, mask, number_hash, to_e164
 

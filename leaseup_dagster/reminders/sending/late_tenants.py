@@ -7,8 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from leaseup_dagster.money import format_rands
-from leaseup_dagster.reminders.keys import Kind, LateInvoices, OverdueInvoice, ReminderResult
-from leaseup_dagster.reminders.rules.policy import LastText, ReminderPolicy, is_finished
+from leaseup_dagster.reminders.keys import (
+    Kind,
+    LastText,
+    LateInvoices,
+    OverdueInvoice,
+    ReminderResult,
+)
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy, is_finished
 from leaseup_dagster.reminders.sending.outcomes import INFORMED, words
 from leaseup_dagster.tables import ROWS_SHOWN, Cell
 

@@ -1,0 +1,6 @@
+"""The names by which release 0.1.0 pickled what reconciliation hands on: see `pickled`."""
+
+from leaseup_dagster.reconciliation.windows import Window as Week
+from leaseup_dagster.reconciliation.windows import WindowReport as WeekReport
+
+__all__ = ["Week", "WeekReport"]

@@ -1,0 +1,5 @@
+"""The name by which release 0.1.0 pickled part of what reminders hand on: see `pickled`."""
+
+from leaseup_dagster.reminders.keys import LastText
+
+__all__ = ["LastText"]
