@@ -19,7 +19,7 @@ from bench.planning import plan as measured_plan
 from leaseup_dagster.explanation import facts
 from leaseup_dagster.invoicing.ledger import queries
 from leaseup_dagster.invoicing.planning import planner
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries as overdue
 from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.settings import TaskSettings
@@ -145,9 +145,9 @@ def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
         "all about one lease (explain_lease)": lambda connection: facts.gather(
             connection, keys[0].lease_id
         ),
-        "mark what is overdue": lambda connection: queries.mark_overdue(connection, AS_OF),
+        "mark what is overdue": lambda connection: overdue.mark_overdue(connection, AS_OF),
         "find whom to remind": lambda connection: batches.find(connection, policy, AS_OF),
-        "what ten reminders need": lambda connection: queries.reminders(
+        "what ten reminders need": lambda connection: overdue.reminders(
             connection, invoices, AS_OF, policy.after_days
         ),
     }

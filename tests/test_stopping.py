@@ -46,7 +46,7 @@ def test_work_that_lasts_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> 
         if done:
             gate.set()
 
-    assert in_flight(act, range(3), width=3, stop=stop, tell=tell) == [0, 1, 2]
+    assert in_flight(act, range(3), width=3, stop=stop, on_progress=tell) == [0, 1, 2]
     assert 1 in told
     assert told == sorted(told)
 

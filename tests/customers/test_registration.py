@@ -45,7 +45,7 @@ def test_while_it_lasts_it_says_how_far_it_is(
     monkeypatch.setattr("leaseup_dagster.stopping.PROGRESS_SECONDS", 0)
     said: list[str] = []
 
-    registration.register_all(tenants(3), width=1, seconds=60, tell=said.append)
+    registration.register_all(tenants(3), width=1, seconds=60, on_progress=said.append)
 
     assert said[-1].startswith("Paystack customers: 3 of 3 done, ")
 

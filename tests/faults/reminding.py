@@ -53,7 +53,7 @@ class Reminding:
             self.victim = self.late[1]
 
     @classmethod
-    def of(cls, world: World) -> "Chases":
+    def of(cls, world: World) -> "Reminding":
         """On invoices that are there."""
         return cls(world, late=0)
 
