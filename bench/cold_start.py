@@ -2,7 +2,7 @@
 
 `dagster job execute` of the morning's job on an empty portfolio beside a job of one empty step, and
 of as many as it has itself; loading the code location beside one with these jobs only. All with the
-same storage, in turn.
+same storage, alternate.
 """
 
 import sys

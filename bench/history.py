@@ -1,6 +1,6 @@
 """What the ledgers' history costs.
 
-With and without its triggers, in turn: 1,000 invoices through the real job at 100 ms of latency,
+With and without its triggers, alternate: 1,000 invoices through the real job at 100 ms of latency,
 1,000 changes of one row each, and a plan of 1,000,000 leases. And its bytes per invoice.
 """
 
@@ -51,7 +51,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _part(engine: Engine, rounds: int, measure: Callable[[], float]) -> float:
-    """What the triggers add: with and without, in turn, so that both meet the same machine."""
+    """What the triggers add: with and without, alternate, so that both meet the same machine."""
     ratios = []
     for _ in range(rounds):
         seconds = {}

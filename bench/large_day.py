@@ -1,6 +1,6 @@
 """Days of very many invoices: the runs they take, their memory, and what Dagster keeps of them.
 
-The first run is launched by hand; each stops when TASK_MAX_DURATION_SECONDS is over, and
+The first run is launched manually; each stops when TASK_MAX_DURATION_SECONDS is over, and
 `planned_invoices_left` launches the next one, in a daemon as it is deployed. Paystack answers at
 once, so that the product is what is measured. Draws docs/images/scaling.svg.
 """

@@ -56,7 +56,7 @@ def _previewed(engine: Engine) -> float:
 
 def _counted(engine: Engine) -> float:
     counting = statement(
-        eligibilities(NEXT_MONTHS) + "SELECT reason, count(*) FROM verdict GROUP BY 1"
+        eligibilities(NEXT_MONTHS) + "SELECT reason, count(*) FROM eligibility GROUP BY 1"
     )
     with engine.connect() as connection:
         connection.execute(ALLOW_LONG)

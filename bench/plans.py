@@ -91,7 +91,7 @@ class Explained:
         if not _EXPLAINED.match(statement):
             return
         with cursor.connection.cursor() as beside:
-            # What it changes is taken back: the statement itself follows.
+            # What it changes is cancelled: the statement itself follows.
             beside.execute("SAVEPOINT explained")
             beside.execute(_EXPLAIN + statement, parameters)
             plan = "\n".join(row[0] for row in beside.fetchall())
@@ -136,10 +136,10 @@ def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
 
     return {
         "one month of one lease (create_invoice)": one_month,
-        "look again at ten planned months before they are sent": lambda connection: (
+        "check again at ten planned months before they are sent": lambda connection: (
             planner.plan_again(connection, keys[:10], AS_OF, tasks)
         ),
-        "look again at 2,000": lambda connection: planner.plan_again(
+        "check again at 2,000": lambda connection: planner.plan_again(
             connection, keys, AS_OF, tasks
         ),
         "all about one lease (explain_lease)": lambda connection: facts.gather(

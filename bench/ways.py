@@ -43,7 +43,7 @@ def figures() -> Iterator[Figure]:
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
         portfolio.let(world, INVOICES)
-        before = _as_before(world)  # first: it looks for leases that have no invoice
+        before = _as_before(world)  # first: it searches for leases that have no invoice
         each = _one_op_each(world)
         rounds = [(_ours(world), INVOICES / bare.seconds(world, INVOICES)) for _ in range(ROUNDS)]
     floor = median(rate for _, rate in rounds)

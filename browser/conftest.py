@@ -1,4 +1,4 @@
-"""`make dev`'s world with Dagster's UI, and Debian's Chromium to look at it."""
+"""`make dev`'s world with Dagster's UI, and Debian's Chromium to check it."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Ui:
         return self.page
 
     def shot(self, name: str) -> None:
-        """What a person sees now, for a person to look at."""
+        """What a person sees now, for a person to check."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png")
 

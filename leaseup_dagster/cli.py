@@ -99,7 +99,7 @@ def grants(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Print one lease's whole story. Changes nothing."""
+    """Print one lease's whole timeline. Changes nothing."""
     as_of = _day(arguments.as_of, "--as-of")
     engine = open_engine(database_url(), connections=2)
     try:

@@ -10,5 +10,5 @@ def harmless(cell: object) -> str:
     said = "" if cell is None else str(cell)
     if isinstance(cell, int | float | Decimal):  # a minus before a number is no formula
         return said
-    # Some trim a cell before they look at it.
+    # Some trim a cell before they check it.
     return f"'{said}" if said.startswith(_FORMULA) or said.lstrip().startswith(_FORMULA) else said

@@ -53,7 +53,7 @@ def _executor(choice: str) -> dg.ExecutorDefinition:
 
 
 def step_outputs(engine: EngineResource) -> dict[str, Any]:
-    """The resource that keeps what steps hand on, where the machines share no folder."""
+    """The resource that keeps what steps pass on, where the machines share no folder."""
     try:
         many_machines = load(ExecutorSettings).many_machines
     except SettingsError:

@@ -58,7 +58,7 @@ def is_nearly_over(record: dg.RunRecord, taking_seconds: float, now: datetime) -
 
 def run_after(run: dg.DagsterRun, config: Mapping[str, Any] | None = None) -> dg.RunRequest:
     """The run that goes on where `run` stops, beside it if it still is at work; one for each."""
-    lanes = (run.job_name, f"{run.job_name}, in turn")
+    lanes = (run.job_name, f"{run.job_name}, alternate")
     others = [lane for lane in lanes if lane != run.tags.get(_LANE)]
     return dg.RunRequest(
         run_key=f"after-{run.run_id}",

@@ -1,8 +1,8 @@
 """The names under which step outputs are pickled. No I/O.
 
-A step's output outlives a release: *From failure* reads it for 30 days, and a worker may still be the
-release before. So a class that has moved or got a better name is pickled under the name by which the
-release that introduced it knew it, and that name goes on leading to it.
+A step's output outlives a release: *From failure* reads it for 30 days, and a worker may still be
+the release before. So a class that has moved or got a better name is pickled under the name by
+which the release that introduced it knew it, and that name goes on leading to it.
 """
 
 from collections.abc import Callable

@@ -23,8 +23,8 @@ FOR = "leaseup/for"
 
 BY_ITSELF = {**RUN_TAGS, FOR: "daily"}
 WEEKLY = {**RUN_TAGS, FOR: "weekly"}
-MANUAL = {**RUN_TAGS, FOR: "by hand"}
-READ_ONLY = {**RUN_TAGS, FOR: "looking only"}
+MANUAL = {**RUN_TAGS, FOR: "manually"}
+READ_ONLY = {**RUN_TAGS, FOR: "read only"}
 
 _longest_wait = MAX_WAIT_SECONDS
 
@@ -46,7 +46,7 @@ def waits() -> Iterator[float]:
 
 
 class StoppableRetryPolicy(RetryPolicy):
-    """Exponential waits of at most 10 s; a run that was told to stop is not retried.
+    """Exponential waits of at most 10 s; a run that was asked to stop is not retried.
 
     A plain RetryPolicy takes Terminate for a failure of the step, tries it again and goes on
     with the other steps. Dagster asks the policy for the delay from inside its except clause;

@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONTINUES = "leaseup/continues"
-"""The tag that names the run from which this one has taken over the day's work."""
+"""The tag that names the run from which this one has adopted the day's work."""
 
 PROGRESS_SECONDS = 20.0
 """How often a run says how far it is: each time costs Dagster's storage an event."""
@@ -48,8 +48,8 @@ def in_flight(
 
     Each `PROGRESS_SECONDS` while it lasts, `on_progress` is told how many are done.
 
-    After `seconds`, or when the process is told to stop, `stop` is set: `act` must look at it
-    before each request and come home. Told to stop, the interrupt is raised on the way out.
+    After `seconds`, or when the process is asked to stop, `stop` is set: `act` must check it
+    before each request and come home. Asked to stop, the interrupt is raised on the way out.
     """
     if not items:
         return []
@@ -92,15 +92,15 @@ def _catching_signals(stop: threading.Event) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if stopped:
-        raise DagsterExecutionInterruptedError("The run was told to stop.")
+        raise DagsterExecutionInterruptedError("The run was asked to stop.")
 
 
 @contextmanager
 def stopping_with_its_run(
     stop: threading.Event, instance: DagsterInstance, run_id: str, *, from_second: float = 0
 ) -> Iterator[None]:
-    """Inside, `stop` is set once the run is told to stop or has ended, wherever that was said, or
-    the run is told to stop from which it took over, or that took over from it.
+    """Inside, `stop` is set once the run is asked to stop or has ended, wherever that was said, or
+    the run is asked to stop from which it took over, or that took over from it.
 
     A step on another machine than its run gets no signal; it asks Dagster's storage each second,
     beginning with second `from_second`.

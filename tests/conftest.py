@@ -44,7 +44,7 @@ def keep_temporary_files_in_memory() -> None:
 
 
 keep_temporary_files_in_memory()
-# Dagster is a million objects that never go, which the collector would look at again and again.
+# Dagster is a million objects that never go, which the collector would check again and again.
 gc.freeze()
 gc.set_threshold(100_000, 50, 50)
 

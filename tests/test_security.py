@@ -40,7 +40,7 @@ AS_OF = {"as_of": DAY.isoformat()}
 
 
 class NoQuota:
-    """One question needs no turn."""
+    """One question needs no slot."""
 
     def reserve(self, endpoint: str) -> float:
         return 0

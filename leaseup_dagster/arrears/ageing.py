@@ -1,4 +1,4 @@
-"""How old a debt is. Pure; the statements of this room are held to it by a test."""
+"""How old a debt is. Pure; the statements of this package are held to it by a test."""
 
 from enum import Enum
 

@@ -29,7 +29,7 @@ def _in_their_usual_range(found: Arrears) -> CheckFindings:
             "more is overdue than ARREARS_MOST_OVERDUE_RANDS": Found(int(too_much)),
             "less has come in than ARREARS_LEAST_SHARE_PERCENT": Found(int(too_little)),
         },
-        advice="Look at the asset's table by landlord: who owes most comes first.",
+        advice="Check the asset's table by landlord: who owes most comes first.",
         more={name: number for name, number in report.numbers(found).items() if name in _JUDGED_BY},
         severity=dg.AssetCheckSeverity.WARN,
     )

@@ -17,7 +17,7 @@ arrears = dg.AssetSpec(
     group_name="rent",
     deps=["reminders"],
     description="Made by report_arrears, every day at 09:30 SAST (schedule"
-    " arrears_at_half_past_nine), and for any past day by hand. Who owes how much, for how long,"
+    " arrears_at_half_past_nine), and for any past day manually. Who owes how much, for how long,"
     " and how much of what fell due has come in. The numbers are plotted.",
 )
 

@@ -24,7 +24,7 @@ def headline(found: Arrears) -> str:
 
 
 def numbers(found: Arrears) -> dict[str, float]:
-    """Those a bookkeeper looks for first."""
+    """Those a bookkeeper searches for first."""
     share = found.share_collected
     return {
         "overdue rands": rands_from_cents(found.all.overdue),

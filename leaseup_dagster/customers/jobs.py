@@ -55,7 +55,8 @@ def create_paystack_customers() -> None:
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks twice a minute for tenants without a Paystack customer, and has them made:"
-    f" {next_batch.BATCH} at a time, one run after the other; the next is queued when more than half of"
+    f" {next_batch.BATCH} at a time, one run after the other; the next is queued when more than"
+    " half of"
     f" one is done. Tenants of a failed run rest for {next_batch.REST.seconds // 60} minutes.",
 )
 def tenants_without_customer(

@@ -1,7 +1,7 @@
 """Who is sent to Paystack next, and when to wait. Pure: no clock, no database; `now` is given.
 
-A backfill is drained in waves: one run with so many tenants, then the next, which is in the queue
-while the one before is at work. Tenants of a wave that failed rest for a while, so that they are
+A backfill is drained in batches: one run with so many tenants, then the next, which is in the queue
+while the one before is at work. Tenants of a batch that failed rest for a while, so that they are
 neither forgotten nor tried in a hot loop, and nobody else waits for them; when very many rest at
 once, it is not they who are to blame.
 """
@@ -28,7 +28,7 @@ POLL_INTERVAL = timedelta(minutes=10)
 """When the table is read again although nothing seems to have been written to it."""
 
 CHEAP_BYTES = 16 * 2**20
-"""A table of this size, some 100,000 tenants, is read in about 20 ms: always worth a look."""
+"""A table of this size, some 100,000 tenants, is read in about 20 ms: always worth a check."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class FailedBatch:
 
 @dataclass(frozen=True)
 class Pause:
-    """Nobody to send now, in words; `cursor` says for how long that need not be looked at."""
+    """Nobody to send now, in words; `cursor` says for how long that need not be examined."""
 
     why: str
     cursor: str | None
@@ -69,7 +69,7 @@ class Pause:
 def pause(
     waiting: Waiting, failed: Iterable[FailedBatch], table: TenantTable, now: datetime
 ) -> Pause | None:
-    """Why nobody is sent now, given the waves that failed within `REST`; None: send them."""
+    """Why nobody is sent now, given the batches that failed within `REST`; None: send them."""
     ends = min((batch.ended_at + REST for batch in failed), default=now)
     if waiting.resting >= OUTAGE:
         return _pause(
@@ -89,8 +89,8 @@ def pause(
 
 
 def goes_well(tenants: int, left: int) -> bool:
-    """Whether a wave at work is one after which the next may come at once: more than half of it has
-    ended. One that meets an outage has not, and nobody is to meet it after them."""
+    """Whether a batch at work is one after which the next may come at once: more than half of it
+    has ended. One that meets an outage has not, and nobody is to meet it after them."""
     return left < tenants / 2
 
 
@@ -107,7 +107,7 @@ def run_key(tenant_ids: Collection[str], fingerprint: str, now: datetime) -> str
 def nothing_new(cursor: str | None, table: TenantTable, now: datetime) -> str | None:
     """The last pause's reason, if the table was not written to since and its time is not up.
 
-    None when it has to be looked at, which also is so for a cursor that nobody can read.
+    None when it has to be examined, which also is so for a cursor that nobody can read.
     """
     if table.bytes <= CHEAP_BYTES or table.changes is None:
         return None

@@ -1,7 +1,7 @@
 """SQL: tenants whose Paystack customer is not theirs any more are let go, so that another is made.
 
 What is remembered of an e-mail address is its hash and the customer it was used for. Requests that
-are out are looked for under the customer they were made with, which the invoice ledger knows.
+are out are searched for under the customer they were made with, which the invoice ledger knows.
 """
 
 from collections.abc import Mapping, Sequence

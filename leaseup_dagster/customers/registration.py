@@ -40,7 +40,7 @@ class Kind(Enum):
     NOT_ALLOWED = "not allowed"  # whoever the tenant is; not remembered
     FAILED = "failed"  # worth another try
     BROKEN = "broken"  # our own side failed: worth another try, and no fault of the tenant's
-    STOPPED = "stopped"  # the run was told to stop, or its time is up
+    STOPPED = "stopped"  # the run was asked to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
 
 

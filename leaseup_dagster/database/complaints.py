@@ -28,8 +28,8 @@ _ADVICE = {
     "3D": "Check the database's name in DATABASE_URL.",
     "53300": _CONNECTIONS,
     "53": "Its server has no room left (disk or memory): make some, and launch again.",
-    "55P03": "Somebody holds a lock on it: look for who, and launch again.",
-    "57014": "It took too long, or somebody ended it. Launch again; if it repeats, look at the"
+    "55P03": "Somebody holds a lock on it: search for who, and launch again.",
+    "57014": "It took too long, or somebody ended it. Launch again; if it repeats, check the"
     " server's load.",
     "57": "Its server stopped or is starting. Launch again.",
     "40": "Two transactions were in each other's way. Launch again.",

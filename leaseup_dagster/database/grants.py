@@ -35,7 +35,7 @@ def require(connection: Connection, schema: str, where: str) -> None:
         why = "; ".join(policy.why for policy in policies)
         raise SettingsError(
             f"DATABASE_URL: row-level security may keep rows of {where} from the user {role}, and"
-            f" what is left would be taken for all there is: {why}. As the tables' owner:\n"
+            f" what is left would be treated as all there is: {why}. As the tables' owner:\n"
             + "\n".join(dict.fromkeys(policy.remedy for policy in policies))
         )
 

@@ -23,7 +23,7 @@ def kind_of(connection: Connection, id_: str) -> str | None:
 
 
 def not_a(kind: str, connection: Connection, id_: str) -> str:
-    """Why `id_` cannot be taken for `kind` (such as `a lease`), and what to do."""
+    """Why `id_` cannot be treated as `kind` (such as `a lease`), and what to do."""
     named = kind.partition(" ")[2]
     if not id_.strip():
         return f"The {named}'s id is missing. Copy it from the {named}'s page in LeaseUp."

@@ -45,7 +45,7 @@ invoice_ledger = Table(
     Column("attempts", Integer, nullable=False),
     # The database's clock when the mark was committed; from then on it is the claim.
     Column("attempted_at", DateTime(timezone=True)),
-    # The customer it was last sent to; an earlier attempt is looked for there.
+    # The customer it was last sent to; an earlier attempt is searched for there.
     Column("customer_code", Text),
     Column("request_code", Text),
     # Paystack's clock, as its answer to the request said; nothing for one that was found.

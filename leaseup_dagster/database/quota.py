@@ -1,4 +1,4 @@
-"""SQL: whose turn it is to call an endpoint, for all workers of all machines.
+"""SQL: who may to call an endpoint, for all workers of all machines.
 
 An evenly paced queue: each caller takes the next free slot in one statement and is told how
 long to wait for it. Even pacing keeps any window of a minute below the limit, fixed or sliding.

@@ -16,9 +16,9 @@ FAILURE_THRESHOLD = 3
 class Recording:
     """For one process of a run. Safe to use from many threads.
 
-    After `FAILURE_THRESHOLD` records that failed with none in between that did not, it is not the rows:
-    nothing more may leave until a rehearsal says that it can be recorded again. What has left is
-    looked for later, as any request without an answer.
+    After `FAILURE_THRESHOLD` records that failed with none in between that did not, it is not the
+    rows: nothing more may leave until a rehearsal says that it can be recorded again. What has left
+    is searched for later, as any request without an answer.
     """
 
     def __init__(self) -> None:

@@ -54,7 +54,7 @@ class Stage:
         if done is False:
             self.refused.append(
                 f"{what} cannot be recorded. DATABASE_URL: nothing refused it and nothing was"
-                " written: a policy or a trigger leaves it out. Look at those of its table."
+                " written: a policy or a trigger leaves it out. Check those of its table."
             )
         return done is not False
 
@@ -72,7 +72,7 @@ def rehearse(engine: Engine, *scenes: Scene) -> Stage:
             for scene in scenes:
                 with connection.begin_nested() as taken_back:
                     scene(stage)
-                    stage.act("What is looked at last of all", _check_all)
+                    stage.act("What is examined last of all", _check_all)
                     taken_back.rollback()
         finally:
             transaction.rollback()

@@ -1,6 +1,6 @@
 """SQL: what a role must be allowed in LeaseUp's database, and what it lacks of that.
 
-Looks at the catalogue only, which every user may read: so all that is lacking is found at once.
+Examines the catalogue only, which every user may read: so all that is lacking is found at once.
 """
 
 from dataclasses import dataclass

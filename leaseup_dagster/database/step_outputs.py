@@ -1,4 +1,4 @@
-"""SQL: what one step hands to the next, by the name of its run, step and output."""
+"""SQL: what one step passes to the next, by the name of its run, step and output."""
 
 from sqlalchemy import Connection, text
 

@@ -106,7 +106,7 @@ _LISTS = ("host", "hostaddr", "port")
 
 
 def _tls(given: Mapping[str, str]) -> dict[str, str]:
-    """Encrypted or not, and what of the server's certificate is looked at, in libpq's words."""
+    """Encrypted or not, and what of the server's certificate is examined, in libpq's words."""
     if given.get("sslidentity"):
         raise SettingsError(
             "DATABASE_URL: sslidentity is Prisma's: a client certificate in PKCS #12, which"
@@ -146,7 +146,7 @@ def _file(authority: str) -> str:
     if authority != "system" and not Path(authority).is_file():
         raise SettingsError(
             f"DATABASE_URL: there is no file {authority} with the certificate of the server's"
-            " authority (sslrootcert, or Prisma's sslcert). Prisma looks for it from its folder"
+            " authority (sslrootcert, or Prisma's sslcert). Prisma searches for it from its folder"
             " prisma/: write the whole path, and see that this user may read it"
         )
     return authority

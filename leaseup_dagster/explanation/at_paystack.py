@@ -38,7 +38,7 @@ class Answer:
 
 
 def ask(engine: Engine, request_codes: Iterable[str]) -> list[Answer]:
-    """The newest `MOST` of `request_codes`, in turn with everybody who shares the quota.
+    """The newest `MOST` of `request_codes`, alternate with everybody who shares the quota.
 
     Raises SettingsError without a key, and KeyRejected when it is wrong.
     """

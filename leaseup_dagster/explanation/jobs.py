@@ -7,7 +7,7 @@ from leaseup_dagster.retries import READ_ONLY
 
 
 @dg.job(
-    description="Tells one lease's whole story: whether it is billed on a day and why not, its"
+    description="Tells one lease's whole timeline: whether it is billed on a day and why not, its"
     " invoices, payments and reminders, each change in the ledgers with the run that made it, and"
     " what happens next and when. Put the lease's id into `lease_id`; read the report of the step."
     " Writes nothing and texts nobody.",

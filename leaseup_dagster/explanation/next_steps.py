@@ -17,7 +17,7 @@ _HORIZON_DAYS = 800
 
 _OF_STATE = {
     "requesting": "its request has no answer yet. The next check_upcoming_invoices (07:00 SAST)"
-    " looks for it at Paystack before anything else",
+    " searches for it at Paystack before anything else",
     "refused": "it was refused. Every check_upcoming_invoices (07:00 SAST) tries it again; put"
     " right what the error names",
     "cancelling": "its cancellation was interrupted. Launch cancel_invoice again to finish it",
@@ -65,7 +65,7 @@ def _month_after(lease: Any, day: date, days_ahead: int) -> str:
     following = next_due_date(lease.start_date, day + timedelta(days=1))
     if lease.end_date is not None and following > lease.end_date:
         return f"The lease ends on {lease.end_date}, before the next due date."
-    # A plan looks at one due date of a lease: the first one that has not passed.
+    # A plan examines one due date of a lease: the first one that has not passed.
     first = max(day + timedelta(days=1), following - timedelta(days=days_ahead))
     return f"The next due date is {following}, billed on {first} at 07:00 SAST if nothing changes."
 
@@ -83,7 +83,7 @@ def _deleted(facts: Facts, said: set[date]) -> list[str]:
 
 
 def _reminders(facts: Facts, as_of: date, policy: ReminderPolicy) -> list[str]:
-    """When each tenant reads of each open invoice, as the cadence has it today."""
+    """When each tenant reads of each open invoice, as the policy has it today."""
     said = []
     for invoice in facts.invoices:
         open_ = invoice.status in OPEN_STATUSES and invoice.due_date is not None

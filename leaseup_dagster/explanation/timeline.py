@@ -1,4 +1,4 @@
-"""Puts one lease's story together: facts, verdict, what Paystack says, what comes next.
+"""Puts one lease's timeline together: facts, eligibility, what Paystack says, what comes next.
 
 For an op and for the command line alike. Everything is read in one read-only snapshot.
 """
@@ -22,7 +22,7 @@ class UnknownLease(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that a verdict and the next reminder depend on."""
+    """The settings that a eligibility and the next reminder depend on."""
 
     tasks: TaskSettings
     reminders: ReminderSettings
@@ -31,7 +31,7 @@ class Rules:
 def load(
     engine: Engine, rules: Rules, lease_id: str, as_of: date, *, ask_paystack: bool = False
 ) -> Timeline:
-    """The story of a lease on a day. Raises UnknownLease."""
+    """The timeline of a lease on a day. Raises UnknownLease."""
     read_only = engine.execution_options(isolation_level="REPEATABLE READ")
     with read_only.connect().execution_options(postgresql_readonly=True) as connection:
         timeline = _read(connection, rules, lease_id.strip(), as_of)

@@ -1,4 +1,4 @@
-"""A lease's story as tables, and as text for a log or a terminal. Pure."""
+"""A lease's timeline as tables, and as text for a log or a terminal. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Timeline:
         facts = self.facts
         return {
             "what happens next": (("what happens next",), [(step,) for step in self.next_steps]),
-            "today's plan": (("due date", "amount", "verdict", "what it means"), self._plan()),
+            "today's plan": (("due date", "amount", "eligibility", "what it means"), self._plan()),
             "the lease": (("", "as LeaseUp has it"), _lease_rows(facts)),
             "invoices": (_INVOICE_COLUMNS, _invoice_rows(facts)),
             "payments": (("invoice", "at", "amount", "method", "reference"), _payment_rows(facts)),
@@ -160,7 +160,7 @@ def _invoice_rows(facts: Facts) -> list[tuple[str | int, ...]]:
 
 def _paid(invoice: Any, has_payments: bool) -> str:
     if invoice.status == "PAID" and not has_payments:
-        return "marked as paid by hand, no payment recorded"
+        return "marked as paid manually, no payment recorded"
     return _rands(invoice.paid_cents)
 
 

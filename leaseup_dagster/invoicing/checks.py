@@ -18,7 +18,7 @@ from leaseup_dagster.stopping import seconds_left
 ASSET = "invoices"
 
 _MISSED = """\
-These months fell due while nothing ran. Look at them with `preview_upcoming_invoices`, then bill
+These months fell due while nothing ran. Check them with `preview_upcoming_invoices`, then bill
 them: launch `check_upcoming_invoices` with
 
 ```yaml

@@ -63,7 +63,7 @@ def create_invoice() -> None:
 
 
 @dg.job(
-    description="Takes invoices back: archives the payment request at Paystack and sets LeaseUp's"
+    description="Cancels invoices: archives the payment request at Paystack and sets LeaseUp's"
     " invoice CANCELLED. Put the invoice's id into `invoice_ids`, or name a month by `lease_id` and"
     " `due_date`; give a `reason` and `confirm: true`. With `confirm: false` the run only shows"
     " what it would take back, and how both sides stand. What is paid, also in part, stays. The"

@@ -104,7 +104,7 @@ class InvoicePlan:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a look at Paystack found, before a step sends anything.
+    """What a check Paystack found, before a step sends anything.
 
     `hold` is why nothing may be sent, because there was no answer; `retry`: there may be one soon.
     `run_id` is the run that looked: what it found holds for no other.

@@ -62,7 +62,7 @@ def paid(as_of: date) -> Scene:
 
 
 def cancelled(as_of: date) -> Scene:
-    """Such an invoice is taken back."""
+    """Such an invoice is cancelled."""
 
     def scene(stage: Stage) -> None:
         made = _invoice(stage, as_of)

@@ -120,7 +120,7 @@ def _failed_before_its_plan(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
 def _again(run: dg.DagsterRun, ended_at: datetime, now: datetime) -> dg.RunRequest | dg.SkipReason:
     tries = int(run.tags.get(_TRIES, 0))
     if tries >= len(PAUSES):
-        why = f"Run {run.run_id} failed before it had planned, as {tries} before it: look at it"
+        why = f"Run {run.run_id} failed before it had planned, as {tries} before it: check it"
         return dg.SkipReason(why)
     at = ended_at + PAUSES[tries]
     if now < at:

@@ -23,7 +23,7 @@ def counts(rows: Sequence[Any]) -> dict[str, int]:
 
 
 def table_rows(rows: Sequence[Any]) -> list[tuple[Cell, ...]]:
-    """Those first that somebody should look at."""
+    """Those first that somebody should check."""
     ordered = sorted(rows, key=lambda row: (row.state == "sent", row.landlord_id))
     return [
         (row.landlord_id, _WORDS.get(row.state, row.state), row.attempts, row.why or "")

@@ -1,4 +1,4 @@
-"""Settings → the protocol, as Dagster hands it to ops."""
+"""Settings → the protocol, as Dagster passes it to ops."""
 
 from threading import Event
 

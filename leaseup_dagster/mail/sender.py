@@ -36,7 +36,7 @@ class Deferred:
 
 @dataclass(frozen=True)
 class AccountProblem:
-    """It would be the same for everybody. `why` names the setting to look at."""
+    """It would be the same for everybody. `why` names the setting to check."""
 
     why: str
 

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from leaseup_dagster.settings import ExecutorSettings, SettingsError, TaskSettings, load
 
 STOPPING_SECONDS = 60.0
-"""For what is in flight when a run is told to stop: the longest time-out of a request."""
+"""For what is in flight when a run is asked to stop: the longest time-out of a request."""
 
 
 class StepAnswer:
@@ -42,7 +42,7 @@ class StepAnswer:
         )
 
     def revoke(self) -> None:
-        """The run was told to stop: steps that wait are not begun, and those that run see it."""
+        """The run was asked to stop: steps that wait are not begun, and those that run see it."""
         instance, run_id = self._run.instance, self._run.run_id
         run = instance.get_run_by_id(run_id)
         if run and run.status == dg.DagsterRunStatus.STARTED:  # Ctrl-C, not Terminate

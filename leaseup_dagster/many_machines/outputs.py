@@ -1,4 +1,4 @@
-"""What one step hands to the next, kept in our schema: the machines share a database, no folder.
+"""What one step passes to the next, kept in our schema: the machines share a database, no folder.
 
 Ids, dates and counts only, some kilobytes a step.
 """

@@ -1,6 +1,6 @@
-"""What `leaseup-dagster check` looks at, one line each: every group of settings, both databases.
+"""What `leaseup-dagster check` examines, one line each: every group of settings, both databases.
 
-Changes nothing. A line never keeps the next one from being looked at, whatever it finds.
+Changes nothing. A line never keeps the next one from being examined, whatever it finds.
 """
 
 import re
@@ -45,7 +45,7 @@ _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was looked at; `said` is what it is, or what is wrong and what to do."""
+    """One thing that was examined; `said` is what it is, or what is wrong and what to do."""
 
     name: str
     ok: bool
@@ -87,7 +87,7 @@ def run_checks(*, ask_paystack: bool) -> Iterator[Line]:
 
 
 def in_words(lines: Iterable[Line]) -> str:
-    """The last word: how many are wrong, and which variables are to be looked at."""
+    """The last word: how many are wrong, and which variables are to be examined."""
     found = list(lines)
     wrong = [line for line in found if not line.ok]
     if not wrong:
@@ -105,7 +105,7 @@ def _line(name: str, find: Callable[[], str]) -> Line:
         return Line(name, False, complaints.in_words(error))
     except Exception as error:  # its message may quote a secret
         kind = type(error).__name__
-        return Line(name, False, f"{name}: could not be looked at ({kind}). Please report this.")
+        return Line(name, False, f"{name}: could not be examined ({kind}). Please report this.")
 
 
 def schema_revision() -> str | None:
@@ -236,7 +236,7 @@ def _alerts() -> str:
 
 
 class _NoQuota:
-    """A person's single question needs no turn."""
+    """A person's single question needs no slot."""
 
     def reserve(self, endpoint: str) -> float:
         return 0

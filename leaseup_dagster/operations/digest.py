@@ -59,7 +59,7 @@ def count(connection: Connection, since: datetime) -> Digest:
 
 
 def in_words(digest: Digest, failed_runs: int, ui_url: str) -> Alert:
-    """The digest as operators get it: what happened, then what a person should look at."""
+    """The digest as operators get it: what happened, then what a person should check."""
     sent = digest.texts.get("sent", 0)
     happened = f"{digest.billed} invoices, {format_rands(digest.cents)}, {sent} texts"
     open_points_of = {
@@ -74,6 +74,6 @@ def in_words(digest: Digest, failed_runs: int, ui_url: str) -> Alert:
     open_points = [f"{number} {what}" for what, number in open_points_of.items() if number]
     return Alert(
         subject=f"the last day: {happened}",
-        body=f"To look at: {', '.join(open_points)}" if open_points else "Nothing to look at",
+        body=f"To check: {', '.join(open_points)}" if open_points else "Nothing to check",
         link=ui_url,
     )

@@ -48,7 +48,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     if record.tags.get(_WILL_RETRY) == "true":
         context.log.info(f"Run {run.run_id} of {run.job_name} failed and is started again")
         return
-    # Below the stacks and the steps that were not executed, where a person looks first.
+    # Below the stacks and the steps that were not executed, where a person checks first.
     context.instance.report_engine_event(alert.in_short(_reasons(context)), run)
     if launched.by_a_person(record.tags) and _is_refused(context):
         context.instance.add_run_tags(run.run_id, {ALERTED: REFUSED})
@@ -124,7 +124,7 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the operators, once a day, when check_upcoming_invoices has not succeeded"
     " for ALERT_SILENCE_HOURS (26): a schedule that is off, or runs that fail each morning."
-    " Nobody is told when the daemon itself is down: let something outside look at it.",
+    " Nobody is told when the daemon itself is down: let something outside check it.",
 )
 def morning_run_missing(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return evaluate_missed_morning(context, datetime.now(tz=timezone.utc))

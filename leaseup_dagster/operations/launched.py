@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 LAUNCHED_BY = "leaseup/launched_by"
-"""What a program puts on a run that it launches: nobody looks at that run's page."""
+"""What a program puts on a run that it launches: nobody examines that run's page."""
 
 _BY_ITSELF = (
     "dagster/schedule_name",

@@ -45,7 +45,7 @@ class Answer:
 
     def as_list_of(self, model: type[Model]) -> list[Model]:
         """The data as a list of `model`. One unreadable item fails the list: it might be the one
-        that is looked for."""
+        that is searched for."""
         if not isinstance(self.data, list):
             raise OutcomeUnknown("the answer holds no list", status=200)
         return [_as_model(model, item) for item in self.data]

@@ -45,7 +45,7 @@ FETCH_CUSTOMER = "GET /customer/:code"
 
 _PAGE_SIZE = 100
 _SPARE_SECONDS = 0.6
-"""How late a turn may still be taken: less than what the quota leaves free of a minute, 0.7 s."""
+"""How late a slot may still be taken: less than what the quota leaves free of a minute, 0.7 s."""
 
 Slot = NewType("Slot", float)
 """The `time.monotonic()` instant until which a slot of the quota may still be used."""
@@ -111,11 +111,11 @@ class PaystackClient:
         return Slot(time.monotonic() + _SPARE_SECONDS)
 
     def give_back_slot_to_create(self, slot: Slot) -> None:
-        """Nothing was sent: whoever is next takes this turn and need not wait."""
+        """Nothing was sent: whoever is next takes this slot and need not wait."""
         self._spare_slots.append(slot)
 
     def give_up_slots_to_create(self) -> None:
-        """Nobody here is next: the turns that were given back are for other runs."""
+        """Nobody here is next: the slots that were given back are for other runs."""
         while self._spare_slot() is not None:
             self._quota.give_back(CREATE)
 
@@ -126,7 +126,7 @@ class PaystackClient:
     def create_payment_request(
         self, request: NewPaymentRequest, *, send_before: float
     ) -> PaymentRequest:
-        """Make one payment request, at once: its turn was waited for before.
+        """Make one payment request, at once: its slot was waited for before.
 
         NotSent if the `time.monotonic()` instant `send_before` has passed when it would leave.
         """
@@ -245,12 +245,12 @@ class PaystackClient:
         if self._rejected is not None:
             raise KeyRejected(self._rejected, status=401)
         if self.stop.is_set():
-            raise NotSent("not sent, the run was told to stop or is out of time")
+            raise NotSent("not sent, the run was asked to stop or is out of time")
         if time.monotonic() >= send_before:
             raise NotSent("not sent, its mark went stale while it waited")
 
     def _last_check(self, send_before: float) -> Callable[[str, dict[str, Any]], None]:
-        """Looks again once the connection stands, right before the first byte leaves.
+        """Checks again once the connection stands, right before the first byte leaves.
 
         Finding the host has no time limit, and a connection may have to be waited for.
         """

@@ -37,7 +37,7 @@ def _stopping(
     client: PaystackClient, context: dg.InitResourceContext
 ) -> AbstractContextManager[None]:
     """Where steps are executed elsewhere, the run cannot tell them to stop: they ask. So does a run
-    that takes over from another, and one that may have been running long enough to hand over."""
+    that takes over from another, and one that may have been running long enough to pass on."""
     run, instance = context.run, context.instance
     if not run or not instance:
         return nullcontext()

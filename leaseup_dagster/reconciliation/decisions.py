@@ -68,7 +68,7 @@ def _beside(invoice: MonthInvoice, requests: Sequence[PaymentRequest]) -> Decisi
     if own is not None and own.archived and any(_can_be_paid(r) for r in extra):
         return Decision(
             ask="its invoice's payment request is archived, and another can be paid: archive that"
-            " one in Paystack's dashboard, or cancel the invoice in LeaseUp to have it taken over"
+            " one in Paystack's dashboard, or cancel the invoice in LeaseUp to have it adopted"
         )
     return Decision(archive=_archivable(extra), ask=_part_paid(extra))
 

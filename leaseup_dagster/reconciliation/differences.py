@@ -64,7 +64,7 @@ def compare(
         if name is None:
             continue
         key = (invoice.key if invoice else None) or months.get(reference)
-        # Several without an invoice are one question: they are looked at together.
+        # Several without an invoice are one question: they are examined together.
         about = reference if name is Name.WITHOUT_INVOICE else code
         found.setdefault((name.value, about), Difference(name, reference, request, invoice, key))
     return list(found.values())

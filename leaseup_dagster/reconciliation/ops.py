@@ -31,12 +31,12 @@ A_FEW = 100
 
 
 class ReconcileConfig(DayConfig):
-    """Which of Paystack's payment requests are looked at: those made on these days."""
+    """Which of Paystack's payment requests are examined: those made on these days."""
 
     since: str = Field(
         "",
         description="YYYY-MM-DD, the first day; empty: TASK_CHECK_DAYS_AHEAD + 45 days before"
-        " `as_of`, so that what was billed early is still looked at when it is paid late.",
+        " `as_of`, so that what was billed early is still examined when it is paid late.",
     )
 
     @field_validator("since")

@@ -42,7 +42,7 @@ class Kind(Enum):
     WAITING = "waiting for a person"  # who was told of it on an earlier night
     UNKNOWN_LEASE = "of no lease here"  # of another LeaseUp on the same integration; not touched
     FAILED = "failed"
-    LEFT = "left"  # the run was told to stop, or its time is up
+    LEFT = "left"  # the run was asked to stop, or its time is up
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 @pickled_as("leaseup_dagster.reconciliation.weeks.Week")
 @dataclass(frozen=True)
 class Window:
-    """The days one step looks at: those on which payment requests were made, newest first."""
+    """The days one step examines: those on which payment requests were made, newest first."""
 
     days: tuple[date, ...]
 
@@ -36,7 +36,7 @@ class Window:
 @dataclass(frozen=True)
 class WindowReport:
     """What a week's comparison came to. `failed` says why for each day that was not compared;
-    days in `left` were not begun: told to stop, or out of time."""
+    days in `left` were not begun: asked to stop, or out of time."""
 
     days: int = 0
     listed: int = 0
@@ -57,7 +57,7 @@ class _Day:
 
 
 def cut(since: date, until: date) -> list[Window]:
-    """Weeks from `until` back to `since`, both included: what is new is looked at first."""
+    """Weeks from `until` back to `since`, both included: what is new is examined first."""
     days = [until - timedelta(days=back) for back in range((until - since).days + 1)]
     return [Window(tuple(days[first : first + 7])) for first in range(0, len(days), 7)]
 

@@ -24,7 +24,7 @@ def _no_paid_invoice_texted(engine: Engine) -> CheckFindings:
         wrong={"texted although paid": found},
         advice="The payment was recorded in LeaseUp before the text left. Apologise to the tenant,"
         " and report it: this must not happen.",
-        more={"days looked at": LATELY.days},
+        more={"days examined": LATELY.days},
     )
 
 

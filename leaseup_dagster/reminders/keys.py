@@ -59,7 +59,7 @@ class Kind(str, Enum):
     UNKNOWN = (
         "unknown",
         "The provider did not answer: it may have been sent, so it is not repeated. The next run"
-        " looks for it.",
+        " searches for it.",
     )
     NOT_SENT = "not sent", "Certainly not sent. The next run tries it again."
     ACCOUNT = "account", "The account or its settings: put right what is named."
@@ -69,7 +69,7 @@ class Kind(str, Enum):
     )
     BROKEN = "broken", "Our own side failed; the ledger says where it stands."
     HELD = "held back", "The run stopped texting. The next run goes on."
-    LEFT = "left", "The run was told to stop or is out of time. The next run goes on."
+    LEFT = "left", "The run was asked to stop or is out of time. The next run goes on."
 
     @property
     def worth_another_try(self) -> bool:
@@ -207,7 +207,7 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class SettledTexts:
-    """What a look-up made of texts without an answer from earlier runs."""
+    """What a lookup made of texts without an answer from earlier runs."""
 
     found_sent: int = 0
     found_refused: int = 0

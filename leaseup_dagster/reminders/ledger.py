@@ -85,7 +85,7 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
     """Mark the text `sending`, to be committed before it leaves; the tenants it was marked for.
 
     Empty: it was sent before, to one of them or to the same number, or somebody is sending it.
-    Call it with the invoice locked: the look at the number is only as good as that lock.
+    Call it with the invoice locked: the check the number is only as good as that lock.
     """
     of_all = {name: value for name, value in asdict(text).items() if name != "tenant_ids"}
     of_all |= {"state": "sending", "attempted_at": func.clock_timestamp()}
@@ -180,7 +180,7 @@ def record(connection: Connection, text: Mark, ending: Ending) -> None:
             ledger.c.tenant_id.in_(text.tenant_ids),
             ledger.c.step == text.step,
             ledger.c.run_id == text.run_id,
-            # A look-up by a later run may have called it unknown.
+            # A lookup by a later run may have called it unknown.
             ledger.c.state.in_(("sending", "unknown")),
         )
         .values(**asdict(ending), updated_at=func.now())
@@ -253,7 +253,8 @@ def take_back_refusals(connection: Connection, run_id: str, code: str, why: str)
 
 
 def unanswered(connection: Connection) -> list[Unanswered]:
-    """Texts that may have been sent: left by a crash, or without an answer and still looked for."""
+    """Texts that may have been sent: left by a crash, or without an answer and still searched
+    for."""
     old_enough = ledger.c.attempted_at < func.clock_timestamp() - LOOK_UP_AFTER
     recent = ledger.c.attempted_at > func.clock_timestamp() - LOOK_UP_FOR
     rows = connection.execute(
@@ -276,7 +277,7 @@ def unanswered(connection: Connection) -> list[Unanswered]:
 
 
 def settle(connection: Connection, row: Unanswered, ending: Ending) -> None:
-    """What a look-up made of a row without an answer. It is never sent again."""
+    """What a lookup made of a row without an answer. It is never sent again."""
     connection.execute(
         update(ledger)
         .where(

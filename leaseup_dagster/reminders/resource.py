@@ -1,4 +1,4 @@
-"""Settings → the rules and the protocol, as Dagster hands them to ops."""
+"""Settings → the rules and the protocol, as Dagster passes them to ops."""
 
 import dagster as dg
 from sqlalchemy import Engine

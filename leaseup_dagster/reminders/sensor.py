@@ -98,7 +98,7 @@ def _why_not(
 
 def _is_switched_off(instance: dg.DagsterInstance) -> bool:
     """Whether a person has switched the schedule off: they want no texts that they did not launch,
-    as after a restored backup, when the ledger has forgotten some."""
+    as after a restored backup, when the ledger no longer has some."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     return any(
         state.instigator_name == reminders_at_nine.name and not state.is_running for state in states

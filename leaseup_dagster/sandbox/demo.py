@@ -55,7 +55,7 @@ class Demo:
         by_hand = len(LEASES) - len(eligibilities)
         print(
             f"   {len(LEASES)} leases: would bill {len(eligibilities) - len(skipped)}, skips"
-            f" {len(skipped)}, does not look at {by_hand} without automatic invoicing. Skipped:"
+            f" {len(skipped)}, does not check {by_hand} without automatic invoicing. Skipped:"
         )
         _print_table((eligibilities[case.lease_id], case.lease_id, case.shows) for case in skipped)
 
@@ -167,7 +167,7 @@ class Demo:
         _print_table([("", *(age.rjust(12) for age in ages)), *rows])
 
     def explain(self) -> None:
-        """The story of one lease, as `leaseup-dagster explain` prints it."""
+        """The timeline of one lease, as `leaseup-dagster explain` prints it."""
         _expect_equal(evidence.footprint(self.world), self.before, "explaining made something")
         print(textwrap.indent(evidence.timeline(self.world, EXPLAINED, self.today), "   "))
 
@@ -175,7 +175,7 @@ class Demo:
         """Archived at Paystack, CANCELLED in LeaseUp, and not planned again."""
         code, where = evidence.cancelled(self.world, CANCELLED)
         wanted = evidence.Cancelled(archived=True, status="CANCELLED", state="cancelled")
-        _expect_equal(where, wanted, "it was not taken back everywhere")
+        _expect_equal(where, wanted, "it was not cancelled everywhere")
         eligibility = evidence.eligibilities(self.world, self.today)[CANCELLED]
         _expect_equal(eligibility, SkipReason.CANCELLED_BY_PERSON, "it would be billed again")
         print(f"   Paystack: {code} is archived. LeaseUp: the invoice is {where.status}.")
@@ -189,13 +189,13 @@ class Demo:
         _expect_equal(set(at_paystack.values()), {1}, "a month has more than one payment request")
         print(
             f"Paystack has exactly one payment request for each lease and due date:"
-            f" {at_paystack.total()} of {len(ours)}, without the one that was taken back."
+            f" {at_paystack.total()} of {len(ours)}, without the one that was cancelled."
         )
 
 
 @dataclass(frozen=True)
 class Step:
-    """A job, the op of it that takes the day, what to say before it and what to look at after."""
+    """A job, the op of it that takes the day, what to say before it and what to check after."""
 
     job: str
     op: str
@@ -231,7 +231,7 @@ STEPS = [
          Demo.reconcile, _tonight, Demo.pay),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "texts the late", Demo.remind),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "once more", Demo.remind_again),
-    Step("explain_lease", "explain_one_lease", "one lease's whole story", Demo.explain, _explained),
+    Step("explain_lease", "explain_one_lease", "one lease's whole timeline", Demo.explain, _explained),
     Step("cancel_invoice", "choose_invoices_to_cancel", "takes one invoice back", Demo.cancel,
          _taken_back),
     Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day", Demo.notify_landlords),

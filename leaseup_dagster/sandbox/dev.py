@@ -42,7 +42,7 @@ Ctrl-C stops everything and deletes it.
 
 
 def run(port: int, days: int) -> None:
-    """Until told to stop, by KeyboardInterrupt. Raises RuntimeError when Dagster ends itself."""
+    """Until asked to stop, by KeyboardInterrupt. Raises RuntimeError when Dagster ends itself."""
     with serving(port, days) as (world, dagster, ui):
         print(_instructions(world, ui), flush=True)
         world.children.wait(dagster)

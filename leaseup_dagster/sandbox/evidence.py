@@ -137,7 +137,7 @@ def payments(world: World, codes: Sequence[str]) -> list[Paid]:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """How a month stands that was taken back: at Paystack, in LeaseUp and in our ledger."""
+    """How a month stands that was cancelled: at Paystack, in LeaseUp and in our ledger."""
 
     archived: bool
     status: str

@@ -54,7 +54,7 @@ def make_invoice(
     notes: str = "rent",
     **values: Any,
 ) -> str:
-    """An invoice by hand: the payment request first, without a due date or metadata."""
+    """An invoice manually: the payment request first, without a due date or metadata."""
     of = connection.execute(
         text(
             """

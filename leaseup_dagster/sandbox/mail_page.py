@@ -1,4 +1,4 @@
-"""The page on which caught e-mails can be looked at: a list, and each as a reader sees it."""
+"""The page on which caught e-mails can be examined: a list, and each as a reader sees it."""
 
 from html import escape
 

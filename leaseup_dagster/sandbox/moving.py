@@ -1,7 +1,7 @@
 """Moves what was just made in a world to an earlier moment, as if it had been made then.
 
 In Dagster's database, in LeaseUp's tables and ours, and in the books of the stand-ins. Whatever was
-there before was moved in its turn, and is older than the moment at which the next thing begins: by
+there before was moved in its slot, and is older than the moment at which the next thing begins: by
 that LeaseUp's rows are told apart. Dagster's are by their ids.
 """
 

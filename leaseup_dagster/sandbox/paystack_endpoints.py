@@ -187,7 +187,7 @@ def _amount(value: Any) -> int:
 
 
 def _as_stored(due_date: str) -> str:
-    """A bare date is taken for midnight UTC."""
+    """A bare date is treated as midnight UTC."""
     return milliseconds(_instant(due_date) or datetime.now(tz=timezone.utc))
 
 

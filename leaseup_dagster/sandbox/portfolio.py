@@ -101,7 +101,7 @@ LEASES = (
     Case("lease-29-february", "Began on a 29 February", starts=_a_29th_of_february),
     Case("lease-starts-today", "The first rent is due on the first day", starts=_in_days(0)),
     Case("lease-starts-in-future", "Begins in 30 days: its first month", starts=_in_days(30)),
-    Case("lease-starts-on-day-50", "The last day that is looked at", starts=_in_days(50)),
+    Case("lease-starts-on-day-50", "The last day that is examined", starts=_in_days(50)),
     Case("lease-other-month-unpaid", "Last month is unpaid; this one is billed all the same",
          earlier=Earlier("PENDING", months=-1)),
     Case("lease-deposit-unpaid", "An unpaid deposit is another matter",
@@ -169,7 +169,7 @@ LEASES = (
     Case("lease-rent-99-cents", "Below Paystack's minimum", Skip.RENT_INVALID,
          lease={"rent": 0.99}),
     # Without automatic invoicing a lease is not even listed.
-    Case("lease-not-automatic", "Billed by hand", Skip.NOT_AUTOMATIC,
+    Case("lease-not-automatic", "Billed manually", Skip.NOT_AUTOMATIC,
          lease={"automaticInvoice": False}),
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Child processes that never outlive their parent, and a parent that can be told to stop.
+"""Child processes that never outlive their parent, and a parent that can be asked to stop.
 
 A signal only sets a flag: an exception raised by the signal itself could strike while a server
-is half started, or half stopped, and leave it behind. Every wait looks at the flag.
+is half started, or half stopped, and leave it behind. Every wait examines the flag.
 """
 
 import os
@@ -49,7 +49,7 @@ class Children:
     def start(self, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         """`command` without standard input; what it prints is added to `log`.
 
-        Raises KeyboardInterrupt when we have been told to stop.
+        Raises KeyboardInterrupt when we have been asked to stop.
         """
         if self._stopped.is_set():
             raise KeyboardInterrupt
@@ -71,7 +71,7 @@ class Children:
     ) -> int | None:
         """The exit code of `child`; None if `until` came true first.
 
-        Raises KeyboardInterrupt when we are told to stop meanwhile.
+        Raises KeyboardInterrupt when we are asked to stop meanwhile.
         """
         while not self._stopped.is_set():
             if until():

@@ -99,7 +99,7 @@ class World:
     def execute(self, job: str, ops: Mapping[str, Any], tags: Mapping[str, str] = _NO_TAGS) -> bool:
         """Run a job as an operator does on the command line, `ops` being op → config.
 
-        Whether it succeeded. Raises KeyboardInterrupt when we are told to stop meanwhile.
+        Whether it succeeded. Raises KeyboardInterrupt when we are asked to stop meanwhile.
         """
         config = self.folder / f"{job}.json"  # which is YAML, too
         config.write_text(json.dumps({"ops": {op: {"config": c} for op, c in ops.items()}}))

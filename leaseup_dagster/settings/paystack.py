@@ -23,7 +23,7 @@ class PaystackSettings(Group):
 
     model_config = SettingsConfigDict(env_prefix="PAYSTACK_")
 
-    # A file written on Windows, or by hand, leaves a line's end behind the value.
+    # A file written on Windows, or manually, leaves a line's end behind the value.
     secret_key: Annotated[SecretStr, BeforeValidator(_stripped)]
     public_key: str = ""
     base_url: str = Field("https://api.paystack.co", pattern=r"^https?://\S+$")

@@ -15,7 +15,9 @@ from dagster_shared.error import SerializableErrorInfo
 from leaseup_dagster.as_of import timestamp
 from leaseup_dagster.run_config import is_refused_config
 
-_STOPPED = "The run was told to stop. What was in flight is recorded; launch it again for the rest."
+_STOPPED = (
+    "The run was asked to stop. What was in flight is recorded; launch it again for the rest."
+)
 _OF_NO_USE = "Dependencies for step "
 """Dagster says it of each step after one that failed."""
 
@@ -28,7 +30,7 @@ class Progress:
     """Fed with each event of a run once; what it has learnt is how the run ended."""
 
     whole: bool = False
-    """Whether each line is shown of what is said in several, as lists of a look are."""
+    """Whether each line is shown of what is said in several, as lists of a check are."""
     steps_failed: list[StepFailureData] = field(default_factory=list)
     run_failed: SerializableErrorInfo | None = None
     last_said: str = ""

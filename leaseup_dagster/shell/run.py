@@ -30,9 +30,10 @@ Print = Callable[[str], None]
 
 
 def run(job: str, config: str, print_line: Print) -> tuple[int, str]:
-    """The exit code, and the last sentence if `print_line`, given each line of progress, has not had it.
+    """The exit code, and the last sentence if `print_line`, given each line of progress, has not
+    had it.
 
-    0: it succeeded; 1: it failed, or was told to stop; 2: it was refused for its config.
+    0: it succeeded; 1: it failed, or was asked to stop; 2: it was refused for its config.
     Raises WrongJob before anything runs, SettingsError when Dagster's storage cannot be opened.
     """
     wanted = read_config(config)

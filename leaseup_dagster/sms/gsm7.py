@@ -17,7 +17,7 @@ _LOOKALIKES = str.maketrans(
 def to_gsm7(text: str) -> str:
     """`text` with the nearest GSM-7 characters: Zoë becomes Zoe, emoji go, 李 stays.
 
-    Done here and not by the provider, so that the text we look for is the text that was sent.
+    Done here and not by the provider, so that the text we search for is the text that was sent.
     """
     plain = unicodedata.normalize("NFC", text).translate(_LOOKALIKES)
     return "".join(map(_nearest, plain))

@@ -5,7 +5,7 @@
     ├── NumberRefused     it will not text this number; others may go on
     ├── NotSent           certainly not taken: it may be sent again
     ├── AccountProblem    certainly not taken, nor will any other be until a person acts
-    └── Unknown           it may have been sent: counts as sent unless a look-up proves otherwise
+    └── Unknown           it may have been sent: counts as sent unless a lookup proves otherwise
 
 Outcomes carry the provider's code and our own words, never the number or the text. *Not sent*
 must be proven; whatever a provider does not recognise is Unknown.
@@ -48,7 +48,7 @@ class NotSent:
 
 @dataclass(frozen=True)
 class AccountProblem:
-    """`why` names the setting to look at."""
+    """`why` names the setting to check."""
 
     why: str
 

@@ -59,7 +59,7 @@ _LOOK_AT = 20
 _NOT_FOUND = 404
 _CLOCKS_DIFFER = timedelta(minutes=2)
 
-# At INFO the SDK logs headers and the account, and a look-up's phone number twice.
+# At INFO the SDK logs headers and the account, and a lookup's phone number twice.
 for _name in ("twilio.http_client", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 

@@ -63,7 +63,7 @@ def registration(engine: Engine, paystack: PaystackStandIn) -> Iterator[Registra
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    """Dagster's storage for one test alone: the sensor looks at what else has run."""
+    """Dagster's storage for one test alone: the sensor examines what else has run."""
     with dg.DagsterInstance.ephemeral() as own:
         yield own
 

@@ -239,7 +239,7 @@ def test_told_to_stop_it_records_what_is_under_way_and_sends_no_more(
 
 
 class _Stopping(Fault):
-    """As it is accepted, the run is told to stop."""
+    """As it is accepted, the run is asked to stop."""
 
     def __init__(self, registration: Registration) -> None:
         def stop(reply: Any) -> Any:

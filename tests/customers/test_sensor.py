@@ -95,7 +95,7 @@ Begun = Callable[[dg.RunRequest | str], dg.DagsterRun]
 
 @pytest.fixture
 def begun(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Begun:
-    """The wave that is asked for, at work; four tenants are one."""
+    """The batch that is asked for, at work; four tenants are one."""
     monkeypatch.setattr(next_batch, "BATCH", 4)
 
     def begin(asked: dg.RunRequest | str) -> dg.DagsterRun:

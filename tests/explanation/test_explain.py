@@ -1,4 +1,5 @@
-"""explain_lease: every verdict, every row, and what happens next; and that it changes nothing."""
+"""explain_lease: every eligibility, every row, and what happens next; and that it changes
+nothing."""
 
 import json
 import sys
@@ -213,7 +214,7 @@ def test_every_reason_for_not_billing_is_told_with_its_meaning(
 @pytest.mark.parametrize(
     ("state", "what"),
     [
-        ("requesting", "looks for it at Paystack before anything else"),
+        ("requesting", "searches for it at Paystack before anything else"),
         ("refused", "tries it again"),
         ("cancelling", "Launch cancel_invoice again"),
     ],
@@ -247,7 +248,7 @@ def test_everything_about_a_billed_lease_is_told(
 
 @pytest.mark.parametrize(
     ("rands", "said"),
-    [(None, "marked as paid by hand, no payment recorded"), (8500.0, "R8 500.00")],
+    [(None, "marked as paid manually, no payment recorded"), (8500.0, "R8 500.00")],
 )
 def test_a_paid_invoice_says_what_was_paid_or_that_nothing_is_recorded(
     explain: Explain, lease: Lease, connection: Connection, rands: float | None, said: str
@@ -392,7 +393,7 @@ def test_the_job_shows_it_all_asks_nobody_and_needs_no_key(
     (event,) = [e for e in result.all_events if e.event_type_value == "STEP_OUTPUT"]
     metadata = event.event_specific_data.metadata
     assert "to be billed, R8 500.00" in metadata["report"].value
-    assert metadata["today's plan"].value.records[0].data["verdict"] == "to bill"
+    assert metadata["today's plan"].value.records[0].data["eligibility"] == "to bill"
     assert paystack.requests == []
     ledger = "SELECT count(*) FROM leaseup_dagster.invoice_ledger"
     assert connection.execute(text(ledger)).scalar() == 0

@@ -138,7 +138,7 @@ def test_invoices_from_a_day_to_a_day_in_johannesburg(
         [("T1", "PAYSTACK"), ("T2", "PAYSTACK"), ("OFF", None)],
         [("", None), ("", None), ("T1", "PAYSTACK")],
     ],
-    ids=["webhook and we", "the webhook twice", "two, of which it heard one", "by hand too"],
+    ids=["webhook and we", "the webhook twice", "two, of which it heard one", "manually too"],
 )
 def test_what_payments_count_is_what_the_product_counts(
     command: Any, connection: Connection, lease: str, written: list[tuple[str, str | None]]

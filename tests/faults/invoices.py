@@ -81,7 +81,7 @@ class Mornings:
                 morning.go(heal, lambda: self.world.time_passes(minutes=10))
 
     def restore_a_backup(self) -> None:
-        """Of before the first run: LeaseUp and its ledger have forgotten, Paystack has not."""
+        """Of before the first run: LeaseUp and its ledger no longer have, Paystack has not."""
         self.world.rows("DELETE FROM invoice RETURNING id")
         self.world.rows("DELETE FROM leaseup_dagster.invoice_ledger RETURNING lease_id")
 
@@ -138,7 +138,7 @@ class Mornings:
 
 
 class Morning:
-    """One run of check_upcoming_invoices without Dagster: the same rooms in the same order."""
+    """One run of check_upcoming_invoices without Dagster: the same packages in the same order."""
 
     def __init__(self, creation: InvoiceCreation, as_of: date, tasks: TaskSettings) -> None:
         self.outcomes: list[Outcome] = []

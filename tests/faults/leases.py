@@ -51,7 +51,7 @@ class OverTheYears:
 
     @rule(lease=st.integers(0, 2))
     def an_invoice_without_a_due_date_is_made(self: Any, lease: int) -> None:
-        self.tell(f"{self.leases[lease]} gets a rent invoice by hand, without a due date")
+        self.tell(f"{self.leases[lease]} gets a rent invoice manually, without a due date")
         self.tally.events["undated invoices"] += 1
         landlord.make_invoice(
             self.world.connection, self.world.paystack, lease=self.leases[lease], rands=8500.0,

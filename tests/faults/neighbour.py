@@ -56,7 +56,7 @@ class WithLeaseUp:
     def the_landlord_marks_as_paid(self: Any, which: int) -> None:
         invoice = self._an_open_invoice(which)
         if invoice:
-            self.tell(f"{invoice[1]} is marked as paid by hand")
+            self.tell(f"{invoice[1]} is marked as paid manually")
             self.tally.events["marked as paid"] += 1
             landlord.mark_as_paid(self.world.connection, invoice[0])
 
@@ -106,7 +106,7 @@ class WithLeaseUp:
 
     @rule()
     def leaseups_own_monthly_task_runs(self: Any) -> None:
-        """Somebody has forgotten to switch it off."""
+        """Somebody no longer has to switch it off."""
         made = landlord.run_monthly_task(self.world.connection, self.world.paystack, self.today)
         self.tell(f"LeaseUp's own monthly task makes {len(made)} invoices")
         self.tally.events["invoices of LeaseUp's own task"] += len(made)

@@ -1,4 +1,4 @@
-"""The night's run without Dagster: the same rooms in the same order."""
+"""The night's run without Dagster: the same packages in the same order."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta

@@ -28,7 +28,7 @@ def began(connection: Connection) -> None:
 
 
 def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
-    """One run of tell_landlords without Dagster: the same rooms, the same order."""
+    """One run of tell_landlords without Dagster: the same packages, the same order."""
     settings = MailSettings(email_from="rent@leaseup.example")
     run_id = f"run-{next(world.runs)}"
     with world.engine() as engine:

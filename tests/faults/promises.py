@@ -56,7 +56,7 @@ def every_month_is_billed(world: World, as_of: date) -> None:
         'SELECT id, "startDate", "endDate", status::text, rent, "unitId", "automaticInvoice"'
         ' FROM lease WHERE id IN (SELECT "leaseId" FROM tenant_lease)'
     )
-    # How far a month reaches: an invoice dated so near to a due date is taken for it, and a person
+    # How far a month reaches: an invoice dated so near to a due date is treated as it, and a person
     # is told. One without a date, or that was deleted, holds what it may stand for.
     invoices: dict[object, list[tuple[date, int]]] = {}
     for lease, due, reach in world.rows(
@@ -111,7 +111,7 @@ def books_agree(world: World, forgotten: set[str], gone: set[str]) -> None:
         for request in world.paystack.payment_requests
         if (about := request.metadata)
         and request.request_code not in gone
-        # One that was taken back, because LeaseUp had billed the month meanwhile.
+        # One that was cancelled, because LeaseUp had billed the month meanwhile.
         and not (request.archived and request.request_code not in codes)
         and (request.request_code in codes or about["reference"] not in forgotten)
     }
@@ -122,7 +122,7 @@ def books_agree(world: World, forgotten: set[str], gone: set[str]) -> None:
             'SELECT "leaseId", "dueDate"::text, "paystackId", round("dueAmount" * 100)::bigint'
             " FROM invoice"
         )
-        # Of an invoice by hand nobody here has to know.
+        # Of an invoice manually nobody here has to know.
         if row[2] in about_ours
     }
     if not ours == theirs == written:

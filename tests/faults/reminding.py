@@ -123,7 +123,7 @@ class Reminding:
 
 
 class Remind:
-    """One run of send_late_payment_reminders without Dagster: the same rooms, the same order."""
+    """One run of send_late_payment_reminders without Dagster: the same packages, the same order."""
 
     def __init__(self, delivery: ReminderDelivery, as_of: date, run_id: str) -> None:
         self.results: list[ReminderResult] = []

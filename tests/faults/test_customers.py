@@ -35,7 +35,7 @@ CODE = Commit("the code, kept", "UPDATE tenant SET",
               ("tenant", "UPDATE", 'NEW."paystackCustomerId" IS NOT NULL'))  # fmt: skip
 REFUSAL = Commit("the refusal, remembered", f"INSERT INTO {REFUSAL_TABLE}",
                  (REFUSAL_TABLE, "INSERT", "true"))  # fmt: skip
-SLOT = Commit("the turn to ask", "request_quota.*POST /customer",
+SLOT = Commit("the slot to ask", "request_quota.*POST /customer",
               ("leaseup_dagster.request_quota", "INSERT", "true"))  # fmt: skip
 
 

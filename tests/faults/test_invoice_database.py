@@ -19,9 +19,9 @@ UPDATE = rf"^\s*UPDATE {LEDGER} SET"
 MARKED = "OLD.state = 'requesting'"
 
 PLAN = Commit("the plan", r"pg_advisory_xact_lock\(7263002\)", (LEDGER, "INSERT", "true"))
-SECOND_LOOK = Commit("the second look at the plan", r"'planned' AND \(lease_id, due_date\) IN")
+SECOND_LOOK = Commit("the second check the plan", r"'planned' AND \(lease_id, due_date\) IN")
 QUOTA = "leaseup_dagster.request_quota"
-SLOT = Commit("the turn to send", "request_quota.*POST /paymentrequest",
+SLOT = Commit("the slot to send", "request_quota.*POST /paymentrequest",
               (QUOTA, "INSERT", "NEW.endpoint = 'POST /paymentrequest'"))  # fmt: skip
 MARK = Commit("the mark", rf"{UPDATE} state=.*attempts=.*planned",
               (LEDGER, "UPDATE", "NEW.state = 'requesting' AND OLD.state = 'planned'"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""The look for an earlier attempt breaks: it decides nothing, and nothing is sent twice.
+"""The search for an earlier attempt breaks: it decides nothing, and nothing is sent twice.
 
 Of the three months one was accepted without an answer, one never arrived, one is billed.
 """
@@ -47,7 +47,7 @@ def test_a_look_breaks(
     unanswered: Mornings, world: World, cell: Cell, endpoint: str, broken: Broken,
     recovery: Recovery,
 ) -> None:  # fmt: skip
-    cell("invoices", f"look for the {LOOKS[endpoint]}: {broken}", recovery)
+    cell("invoices", f"search for the {LOOKS[endpoint]}: {broken}", recovery)
     world.paystack.faults.on(endpoint, broken.make(), times=None)
     unanswered.timeout_seconds = 0.3 if broken.silent else 5
 
@@ -63,7 +63,7 @@ def test_a_look_breaks(
 def test_what_was_accepted_is_not_in_the_list_yet(
     mornings: Mornings, world: World, cell: Cell, recovery: Recovery
 ) -> None:
-    cell("invoices", "look for the list: it does not show what is new yet", recovery)
+    cell("invoices", "search for the list: it does not show what is new yet", recovery)
     world.paystack.habits.list_delay = 2
     world.paystack.faults.on_create(Fault.drop_after_accepting(), times=3)
 
@@ -75,7 +75,7 @@ def test_what_was_accepted_is_on_another_page(
     mornings: Mornings, world: World, cell: Cell, recovery: Recovery
 ) -> None:
     """Every customer has requests of other months, and a page holds one."""
-    cell("invoices", "look for the list: it is on the third page", recovery)
+    cell("invoices", "search for the list: it is on the third page", recovery)
     world.paystack.habits.largest_page = 1
     world.paystack.faults.on_create(Fault.drop_after_accepting(), times=3)
 

@@ -217,7 +217,7 @@ def test_we_fall_while_we_write_it_down(
 def test_the_request_of_what_was_paid_by_hand_is_archived(
     world: World, late: StoredPaymentRequest, cell: Cell, fault: str
 ) -> None:
-    cell("payments", f"archiving what was paid by hand: {fault}", Recovery.NEXT_DAY)
+    cell("payments", f"archiving what was paid manually: {fault}", Recovery.NEXT_DAY)
     (invoice,) = world.rows(
         'SELECT id FROM invoice WHERE "paystackId" = :code', code=late.request_code
     )

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.faults
 LEDGER = "leaseup_dagster.reminder_ledger"
 OVERDUE = Commit("marking what is overdue", "UPDATE invoice SET status=.*PENDING",
                  ("invoice", "UPDATE", "NEW.status = 'OVERDUE'"))  # fmt: skip
-SLOT = Commit("the turn to ask", "request_quota.*/paymentrequest/verify",
+SLOT = Commit("the slot to ask", "request_quota.*/paymentrequest/verify",
               ("leaseup_dagster.request_quota", "INSERT", "true"))  # fmt: skip
 PAYMENT = Commit("the payment found at Paystack", "INSERT INTO transaction",
                  ("transaction", "INSERT", "true"))  # fmt: skip
 MARK = Commit("the mark", f"INSERT INTO {LEDGER}", (LEDGER, "INSERT", "true"))
 RECORD = Commit("the record", rf"^\s*UPDATE {LEDGER} SET",
                 (LEDGER, "UPDATE", "OLD.state = 'sending'"))  # fmt: skip
-SETTLED = Commit("what a look-up found", f";.*UPDATE {LEDGER} SET|^ *UPDATE {LEDGER} SET",
+SETTLED = Commit("what a lookup found", f";.*UPDATE {LEDGER} SET|^ *UPDATE {LEDGER} SET",
                  (LEDGER, "UPDATE", "NEW.state <> 'planned'"))  # fmt: skip
 
 Given = Callable[[Reminding], None]

@@ -127,7 +127,7 @@ def test_the_look_for_a_lost_text_breaks(
     accepted: bool,
 ) -> None:
     """It stays unknown, which counts as sent."""
-    cell("reminders", f"look for a lost text: {broken}; accepted: {accepted}", recovery)
+    cell("reminders", f"search for a lost text: {broken}; accepted: {accepted}", recovery)
     lost = Fault.drop_after_accepting() if accepted else Fault.drop_before_accepting()
     world.twilio.faults.on(SEND, lost, matching=reminding.only_the_victim)
     reminding.run(reminding.day, None)

@@ -60,7 +60,7 @@ def test_every_due_lease_is_billed_once_however_often_the_job_runs(
     assert first.success
     assert second.success
     assert len(paystack.payment_requests) == 23
-    # One for each invoice; and before the first, one look at what the ledger may have forgotten.
+    # One for each invoice; and before the first, one check what the ledger may no longer have.
     assert Counter(seen.endpoint for seen in paystack.requests) == {
         "POST /paymentrequest": 23,
         "GET /paymentrequest": 1,
@@ -111,7 +111,7 @@ def test_the_report_says_what_was_billed_and_skipped(
     assert [row.data["lease"] for row in report["billed"].records] == [billed.lease_id]
     skipped = {row.data["reason"]: row.data for row in report["skipped by reason"].records}
     assert skipped["already_invoiced"]["leases"] == 1
-    assert skipped["currency_not_rand"]["leases to look at"] == odd.lease_id
+    assert skipped["currency_not_rand"]["leases to check"] == odd.lease_id
 
 
 def test_the_report_has_the_landlords_and_what_each_was_billed(

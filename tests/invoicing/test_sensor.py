@@ -24,7 +24,7 @@ CREATE = "POST /paymentrequest"
 
 @pytest.fixture
 def own() -> dg.DagsterInstance:
-    """Dagster's storage of this test alone: the sensor looks at the newest run."""
+    """Dagster's storage of this test alone: the sensor examines the newest run."""
     return dg.DagsterInstance.ephemeral()
 
 
@@ -179,7 +179,7 @@ def test_a_morning_that_failed_before_its_plan_is_launched_again_with_growing_pa
 
     last = tick(timedelta(days=1))
     assert isinstance(last, dg.SkipReason)
-    assert "look at it" in str(last.skip_message)
+    assert "check it" in str(last.skip_message)
 
 
 def test_a_morning_that_a_person_launched_is_not_launched_again(

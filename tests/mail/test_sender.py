@@ -1,4 +1,4 @@
-"""What each way in which a mail server fails is taken for, on a real server."""
+"""What each way in which a mail server fails is treated as, on a real server."""
 
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage

@@ -14,7 +14,7 @@ def every_kind(of: type[httpx.HTTPError]) -> set[type[httpx.HTTPError]]:
 
 
 def test_only_errors_from_before_the_first_byte_mean_not_processed() -> None:
-    """Every other class of httpx, also one that a new version adds, means: look first."""
+    """Every other class of httpx, also one that a new version adds, means: check first."""
     kinds = every_kind(httpx.TransportError)
 
     not_processed = {kind for kind in kinds if isinstance(unanswered(kind("")), NotProcessed)}

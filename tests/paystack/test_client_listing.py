@@ -77,7 +77,7 @@ class TestListing:
     def test_an_unreadable_row_fails_the_listing(
         self, client: PaystackClient, paystack: PaystackStandIn, rent: Rent
     ) -> None:
-        """It might be the one that is looked for: skipped, it would be billed again."""
+        """It might be the one that is searched for: skipped, it would be billed again."""
         create(client, rent())
         paystack.faults.on_list(Fault.envelope(data=[{"id": 1}]))
 

@@ -92,7 +92,7 @@ TROUBLES = {
         trigger("invoice", "INSERT", body="RETURN NULL"),
         "nothing refused it and nothing was written",
     ),
-    "a rule that is looked at when it is committed": Trouble(
+    "a rule that is examined when it is committed": Trouble(
         trigger("invoice", "INSERT", "DEFERRED"),
         "refuses with RaiseException (in PL/pgSQL function theirs())",
     ),

@@ -181,7 +181,7 @@ def status(connection: Connection, invoice_id: str) -> str:
 
 
 def five_minutes_pass(connection: Connection) -> None:
-    """For texts under way: no look-up may disturb them before two."""
+    """For texts under way: no lookup may disturb them before two."""
     earlier = "attempted_at = attempted_at - interval '5 minutes'"
     connection.execute(text(f"UPDATE leaseup_dagster.reminder_ledger SET {earlier}"))
 

@@ -47,7 +47,7 @@ LATE = timedelta(seconds=170)
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """Dagster's storage of this test alone: the sensor looks at the day's runs, and whether the
+    """Dagster's storage of this test alone: the sensor examines the day's runs, and whether the
     schedule is on, for which there is none in memory."""
     with dg.DagsterInstance.ephemeral() as instance:
         instance._schedule_storage = SqliteScheduleStorage.from_local(str(tmp_path))
@@ -251,7 +251,7 @@ def test_in_the_quiet_hours_nothing_is_launched(tick: Tick, send: Text, overdue,
 def test_with_the_schedule_switched_off_nothing_is_launched(
     tick: Tick, send: Text, overdue, own: dg.DagsterInstance, status: InstigatorStatus
 ) -> None:
-    """After a restored backup, when the ledger has forgotten texts, that is what a person does."""
+    """After a restored backup, when the ledger no longer has texts, that is what a person does."""
     overdue()
     overdue()
     assert send().success

@@ -151,7 +151,7 @@ def test_told_to_stop_it_sends_nothing_more_and_says_so(
     done = shell.ended(child)
 
     assert done.code == 1
-    assert done.last.startswith("The run was told to stop.")
+    assert done.last.startswith("The run was asked to stop.")
     sent = len(paystack.requests_to("POST /paymentrequest"))
     ledger = "SELECT count(*) FROM leaseup_dagster.invoice_ledger WHERE state = 'invoiced'"
     assert connection.execute(text(ledger)).scalar() == sent < 25

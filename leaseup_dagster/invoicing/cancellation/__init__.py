@@ -1,1 +1,1 @@
-"""Takes invoices back at Paystack and in LeaseUp, when an operator asks for it."""
+"""Cancels invoices at Paystack and in LeaseUp, when an operator asks for it."""

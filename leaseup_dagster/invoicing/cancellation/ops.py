@@ -1,4 +1,4 @@
-"""The steps that take invoices back, as Dagster sees them: choose, cancel and say what became."""
+"""The steps that cancel invoices, as Dagster sees them: choose, cancel and say what became."""
 
 import re
 from dataclasses import replace
@@ -30,7 +30,7 @@ from leaseup_dagster.tables import page_and_tables
 
 _LONGEST_REASON = 200
 _NO_REASON = (
-    "reason is empty: say in a few words why the invoice is taken back. Nothing was cancelled."
+    "reason is empty: say in a few words why the invoice is cancelled. Nothing was cancelled."
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -46,11 +46,11 @@ class CancelConfig(RunConfig):
     reason: str = Field(
         "",
         description="Why, in a few words. Kept in the ledger and shown in reports: no names, no"
-        " e-mail addresses, no phone numbers. Only a look needs none.",
+        " e-mail addresses, no phone numbers. Only a preview needs none.",
     )
     confirm: bool = Field(
         False,
-        description="false: only look; the run says what it would take back and changes nothing."
+        description="false: only preview; the run says what it would take back and changes nothing."
         " true: take it back; a payment request cannot be brought back.",
     )
     confirm_up_to: int = Field(

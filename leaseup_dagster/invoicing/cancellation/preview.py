@@ -1,6 +1,6 @@
 """What cancel_invoice would take back, for a person who looks before confirming. Writes nothing.
 
-Each invoice is shown as both sides have it at this moment; whether it can be taken back is decided
+Each invoice is shown as both sides have it at this moment; whether it can be cancelled is decided
 by the rule that the cancellation itself follows: a payment wins.
 """
 
@@ -39,7 +39,7 @@ class Seen:
 
     @property
     def against(self) -> str:
-        """Why it would stay; empty: it would be taken back."""
+        """Why it would stay; empty: it would be cancelled."""
         here = self.in_leaseup
         paid = here is not None and (here.status in _PAID or here.has_payments)
         return _STAYS if paid else self.at_paystack.against
@@ -58,13 +58,13 @@ class CancellationPreview:
         cents = sum(invoice.amount_cents for invoice in cancellable)
         stays = len(self.seen) - len(cancellable) + len(self.chosen.refused)
         said = [
-            "This was only a look: nothing was changed, in LeaseUp or at Paystack.",
+            "This was only a preview: nothing was changed, in LeaseUp or at Paystack.",
             f"confirm: true would take back {_invoices(len(cancellable))}, {format_rands(cents)}.",
         ]
         if stays:
-            said.append(f"{_invoices(stays)} cannot be taken back: the table says why.")
+            said.append(f"{_invoices(stays)} cannot be cancelled: the table says why.")
         if self.chosen.already:
-            said.append(f"{_invoices(len(self.chosen.already))} had been taken back before.")
+            said.append(f"{_invoices(len(self.chosen.already))} had been cancelled before.")
         said += self.chosen.notes
         if cancellable:
             said.append(
@@ -74,7 +74,7 @@ class CancellationPreview:
         return " ".join(said)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """What would be taken back first, then what would not and why."""
+        """What would be cancelled first, then what would not and why."""
         in_order = sorted(self.seen, key=lambda one: (bool(one.against), one.invoice.key))
         return [
             *(
@@ -82,7 +82,7 @@ class CancellationPreview:
                 for one in in_order
             ),
             *(
-                _row(invoice, "", "", f"Nothing: taken back before. {invoice.reason}")
+                _row(invoice, "", "", f"Nothing: cancelled before. {invoice.reason}")
                 for invoice in self.chosen.already
             ),
             *((named, *[""] * 6, f"Nothing: {why}") for named, why in self.chosen.refused),
@@ -114,7 +114,7 @@ def ask(
             " also set without_paystack: true.",
         )
     except PaystackError as error:
-        return AtPaystack("no answer", f"Not known: {error} Launch the look again.")
+        return AtPaystack("no answer", f"Not known: {error} Launch the check again.")
     amount = format_rands(request.amount_cents)
     if request.has_payments:
         paid = request.amount_paid_cents

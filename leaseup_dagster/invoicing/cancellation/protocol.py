@@ -37,7 +37,7 @@ class Kind(Enum):
     REFUSED = "refused"
     UNANSWERED = "unanswered"  # perhaps archived: the next run of cancel_invoice asks first
     NOT_SENT = "not sent"  # certainly nothing of this attempt reached Paystack
-    STOPPED = "stopped"  # the run was told to stop, or its time is up
+    STOPPED = "stopped"  # the run was asked to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     BROKEN = "broken"  # our own side failed: the ledger says where it stands
 

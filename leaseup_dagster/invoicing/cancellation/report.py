@@ -12,7 +12,7 @@ _NEXT = {
     Kind.UNANSWERED: "Launch cancel_invoice again: it asks Paystack before anything else.",
     Kind.NOT_SENT: "Launch cancel_invoice again.",
     Kind.BROKEN: "Launch cancel_invoice again.",
-    Kind.STOPPED: "The run was told to stop or is out of time. Launch cancel_invoice again.",
+    Kind.STOPPED: "The run was asked to stop or is out of time. Launch cancel_invoice again.",
     Kind.PAID: "It stays: pay the tenant back, or leave it.",
 }
 

@@ -64,15 +64,15 @@ _EXPECT = f"""
         description, split_code, recurring_billable_id, state, customer_code, attempted_at)
     SELECT lease_id, due_date, found.billing, found.reference, tenant_id, landlord_id,
            found.amount_cents, found.currency, coalesce(nullif(found.description, ''),
-           verdict.description), split_code, recurring_billable_id, 'requesting',
+           eligibility.description), split_code, recurring_billable_id, 'requesting',
            coalesce(found.customer_code, {_CUSTOMER}),
            coalesce(found.made_at, now())
     FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found(
         lease_id text, due_date date, billing integer, reference text, request_code text,
         amount_cents bigint, currency text, customer_code text, made_at timestamptz,
         description text)
-    JOIN verdict USING (lease_id, due_date)
-    JOIN tenant ON tenant.id = verdict.tenant_id
+    JOIN eligibility USING (lease_id, due_date)
+    JOIN tenant ON tenant.id = eligibility.tenant_id
     WHERE landlord_id IS NOT NULL
       AND coalesce(found.customer_code, {_CUSTOMER}) IS NOT NULL
       AND coalesce(reason, '') NOT IN ('already_invoiced', 'billed_another_amount', 'in_progress',
@@ -164,7 +164,7 @@ def known(connection: Connection, references: Iterable[str]) -> set[str]:
 
 
 def months_of(connection: Connection, wanted: dict[str, date]) -> dict[str, LedgerKey]:
-    """The month of each reference, looked for among all leases; those of no lease are left out.
+    """The month of each reference, searched for among all leases; those of no lease are left out.
 
     `wanted` says for each reference the day its rent is due.
     """

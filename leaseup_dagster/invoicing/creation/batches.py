@@ -36,8 +36,8 @@ def bill(
     seconds: float,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
-    """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds; `on_progress`
-    is told now and then how many months are done.
+    """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds;
+    `on_progress` is told now and then how many months are done.
 
     Twice as many hands: while requests are out, others mark and record.
     """
@@ -134,8 +134,8 @@ def settle(
 ) -> list[Outcome]:
     """Wait, for at most so many seconds, until rows without an answer can be decided.
 
-    Each is looked for once more when it has settled; what is not at Paystack is planned again, and
-    sent if it still is to be billed.
+    Each is searched for once more when it has settled; what is not at Paystack is planned again,
+    and sent if it still is to be billed.
     """
     give_up_at = time.monotonic() + seconds
     outcomes: list[Outcome] = []

@@ -33,7 +33,7 @@ MAX_PER_RUN = 20_000
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
     description="Asks Paystack, before anything is sent, for payment requests of ours that the"
-    " ledger does not know: after a restored backup they are taken over, not made again.",
+    " ledger does not know: after a restored backup they are adopted, not made again.",
 )
 def compare_before_billing(
     context: dg.OpExecutionContext,
@@ -91,7 +91,7 @@ def create_planned_invoices(
     with engine.connect() as connection:
         results = queries.results(connection, batch.keys)
     _log(context, outcomes, results)
-    # Below the list of them: it is what a person who follows the run looks for.
+    # Below the list of them: it is what a person who follows the run searches for.
     _log_progress(context, batch, outcomes, took)
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
     if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
@@ -101,7 +101,7 @@ def create_planned_invoices(
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Waits, if the run's time allows, for requests without an answer: looks for them"
+    description="Waits, if the run's time allows, for requests without an answer: searches for them"
     " at Paystack, and sends again what certainly never arrived.",
 )
 def settle_unanswered_invoices(

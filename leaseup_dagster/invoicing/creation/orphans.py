@@ -1,7 +1,7 @@
 """Before a run sends, and before a step of it sends again: what Paystack has and the ledger forgot.
 
 After a backup was restored everything made since seems due again. All of it was made after the
-last payment request that the ledger remembers, so one look at what is newer than that finds it. On
+last payment request that the ledger remembers, so one check what is newer than that finds it. On
 an ordinary day that is one request: what others made since yesterday's run.
 """
 
@@ -27,7 +27,7 @@ from leaseup_dagster.stopping import in_flight
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 """Between the database's clock, which marks, and Paystack's, which dates. Longer also than a run,
-and than Paystack may take to list a request: what one look did not see yet, a later one does."""
+and than Paystack may take to list a request: what one check did not see yet, a later one does."""
 
 BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
@@ -63,7 +63,7 @@ def compare(
 def remember(
     engine: Engine, paystack: PaystackClient, tasks: TaskSettings, seconds: float
 ) -> list[LedgerKey]:
-    """Mark `requesting` every month whose payment request the ledger has forgotten.
+    """Mark `requesting` every month whose payment request the ledger no longer has.
 
     All in one transaction after the last page: what is half compared counts as not compared.
     Raises PaystackError if Paystack cannot be asked, or not within so many seconds.

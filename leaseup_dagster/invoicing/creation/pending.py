@@ -32,7 +32,7 @@ class Pending:
             return self._left.pop() if self._left else None
 
     def another_run_has(self, key: LedgerKey) -> None:
-        """And perhaps more of them, which it is no use to wait for a turn with."""
+        """And perhaps more of them, which it is no use to wait for a slot with."""
         with self._lock:
             self._claimed_elsewhere.append(key)
             now = time.monotonic()

@@ -1,7 +1,7 @@
 """The exactly-once protocol for one invoice. No SQL and no HTTP in here, only their order.
 
-wait for our turn → mark, committed → send → record. Paystack has no idempotency key: what makes
-sending again safe is that a marked row is looked for first. When it is not there, and its mark is
+wait for our slot → mark, committed → send → record. Paystack has no idempotency key: what makes
+sending again safe is that a marked row is searched for first. When it is not there, and its mark is
 so old that it cannot be under way any more, it is planned again, by the rules of that moment:
 somebody else may have billed the month meanwhile.
 """
@@ -55,9 +55,9 @@ class Kind(Enum):
     ADOPTED = "adopted"
     REFUSED = "refused"
     NOT_SENT = "not sent"  # certainly not at Paystack: planned, may be tried again
-    UNANSWERED = "unanswered"  # perhaps at Paystack: looked for before anything else
+    UNANSWERED = "unanswered"  # perhaps at Paystack: searched for before anything else
     BROKEN = "broken"  # our own side failed: the ledger says where it stands
-    STOPPED = "stopped"  # the run was told to stop, or its time is up
+    STOPPED = "stopped"  # the run was asked to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
     CLAIMED_ELSEWHERE = "taken"  # somebody else has it
     PLANNED_AGAIN = "planned again"  # an earlier attempt never arrived
@@ -107,7 +107,7 @@ class InvoiceCreation:
             return Outcome(key, Kind.KEY_REJECTED, str(error))
         except NotSent as error:
             return Outcome(key, Kind.STOPPED, str(error))
-        except PaystackError as error:  # from a look-up: nothing was sent, nothing is known
+        except PaystackError as error:  # from a lookup: nothing was sent, nothing is known
             return Outcome(key, Kind.UNANSWERED, str(error))
         except Exception as error:  # the row's own data must not reach a log with the message
             return Outcome(key, Kind.BROKEN, _describe(error))
@@ -128,8 +128,8 @@ class InvoiceCreation:
 
     @contextmanager
     def _slot(self) -> Iterator[Slot]:
-        """A turn, and one of the requests at once. Few wait for the second with the first in hand,
-        and who waited too long for it waits for a turn again."""
+        """A slot, and one of the requests at once. Few wait for the second with the first in hand,
+        and who waited too long for it waits for a slot again."""
         with self.next_in_line:
             slot = self.paystack.wait_for_slot_to_create()
             self.at_once.acquire()

@@ -19,7 +19,7 @@ from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason, of_note
 from leaseup_dagster.money import format_rands, rands_from_cents
 from leaseup_dagster.tables import Section
 
-SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to look at")
+SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to check")
 PREVIEW_COLUMNS = ("lease", "landlord", "due date", "amount")
 PREVIEW_SKIPPED_COLUMNS = ("lease", "landlord", "due date", "reason", "what it means")
 BILLED_COLUMNS = ("lease", "landlord", "due date", "amount", "payment request", "invoice", "note")
@@ -30,7 +30,7 @@ _ALL = "all landlords"
 
 _NEXT = {
     "planned": "The next run sends it.",
-    "requesting": "The next run looks for it at Paystack before anything else.",
+    "requesting": "The next run searches for it at Paystack before anything else.",
     "refused": "Put right what is named; every run tries it again.",
 }
 
@@ -86,7 +86,7 @@ def undecided_among(results: Iterable[InvoiceResult]) -> set[LedgerKey]:
 
 
 def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
-    """A row for each reason, with the leases a person should look at."""
+    """A row for each reason, with the leases a person should check."""
     return [
         (
             skipped.reason,
@@ -243,7 +243,7 @@ def created_line(result: InvoiceResult) -> str:
 def remembered_line(compared: Compared) -> str:
     return (
         f"Paystack has {compared.remembered} payment requests of ours that the ledger did not know,"
-        " as after a restored backup. They are taken over, none is made again."
+        " as after a restored backup. They are adopted, none is made again."
     )
 
 
@@ -260,12 +260,14 @@ def nothing_done(plan: InvoicePlan, report: InvoicingReport, left: int) -> str |
         return None
     if plan.only:
         return (
-            f"Lease {plan.only.lease_id} was not billed: another run has it in hand, or the run was"
+            f"Lease {plan.only.lease_id} was not billed: another run is working on it, or the run"
+            " was"
             " out of time. Launch it again."
         )
     return (
-        f"Not one of {left} invoices was created: another run has them in hand, or the time was up"
-        " before the first. Launch it again, and look at this run's log if that does not help."
+        f"Not one of {left} invoices was created: another run is working on them, or the time was"
+        " up"
+        " before the first. Launch it again, and check this run's log if that does not help."
     )
 
 
@@ -336,6 +338,6 @@ def explain_hint(done: InvoicingReport) -> str:
     """How to have one of these leases explained: the config to paste into the Launchpad."""
     first = next((r.key.lease_id for r in (*done.failed, *done.billed)), "the lease's id")
     return (
-        "One lease's whole story, and why it was billed or not: launch explain_lease with"
+        "One lease's whole timeline, and why it was billed or not: launch explain_lease with"
         f' `ops: {{explain_one_lease: {{config: {{lease_id: "{first}"}}}}}}`'
     )

@@ -40,7 +40,7 @@ class Chosen:
     without_paystack: bool = False
     # Only to be shown: nothing may be changed.
     look_only: bool = False
-    # What else a person should know who only looks.
+    # What else a person should know who only previews.
     notes: tuple[str, ...] = ()
 
 

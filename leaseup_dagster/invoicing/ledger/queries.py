@@ -116,7 +116,7 @@ def invoice_of_request(connection: Connection, request_code: str) -> str | None:
 
 def is_billed_beside(connection: Connection, key: LedgerKey, request_code: str) -> bool:
     """Whether LeaseUp has a live rent invoice for the month that is about another payment request:
-    by hand at most three days from it, or by a rule, which may count months otherwise. Of a month
+    manually at most three days from it, or by a rule, which may count months otherwise. Of a month
     that a person asked for only the very day counts."""
     apart = func.abs(invoice.c.dueDate - literal(key.due_date))
     asked_for = select(ledger.c.by_hand).where(among([key])).scalar_subquery()

@@ -130,7 +130,7 @@ def claim(connection: Connection, key: LedgerKey) -> Claim | None:
 
 
 def withdraw(connection: Connection, attempt: Unanswered, reason: SkipReason) -> None:
-    """It was found, and is taken back for the reason: another invoice stands for the month. Should
+    """It was found, and is cancelled for the reason: another invoice stands for the month. Should
     it ever be billed again, then under a new reference."""
     taken_back = _as_it_was(attempt).values(
         state="cancelled",
@@ -159,7 +159,7 @@ def release(connection: Connection, claimed: Claim, why: str) -> None:
 
 
 def leave_unanswered(connection: Connection, claimed: Claim, why: str) -> None:
-    """It stays `requesting`, with the reason: whoever comes next looks first."""
+    """It stays `requesting`, with the reason: whoever comes next checks first."""
     connection.execute(_while_claimed(claimed).values(error=why))
 
 

@@ -5,7 +5,7 @@ Everything that names an amount due asks here. Set-based: LeaseUp has no index o
 One payment may stand in LeaseUp twice. Its webhook writes a row under the payment request's offline
 reference or code, and the same row again when Paystack repeats the message; we write one under the
 reference of Paystack's own transaction. Rows of one kind that are alike are one payment, and so are
-a row of each kind with the same amount. What a person entered by hand is counted as it stands.
+a row of each kind with the same amount. What a person entered manually is counted as it stands.
 """
 
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def by_amount(
         select(
             *keys,
             payment.c.cents,
-            (at_paystack + number("by hand")).label("times"),
+            (at_paystack + number("manually")).label("times"),
             func.max(payment.c.at).label("last"),
         )
         .group_by(*keys, payment.c.cents)
@@ -116,12 +116,12 @@ def _distinct(
 
 def distinguished(some: FromClause) -> tuple[ColumnElement[str], ColumnElement[str]]:
     """Who wrote a row of `transaction` of an invoice of `some` (`paystack` is us, `webhook`,
-    `by hand`), and what two rows have in common that are one payment."""
+    `manually`), and what two rows have in common that are one payment."""
     reference = func.nullif(transaction.c.referenceId, "")
     kind: ColumnElement[str] = case(
         (cast(transaction.c.method, Text) == "PAYSTACK", "paystack"),
         (or_(reference == some.c.offlineReference, reference == some.c.paystackId), "webhook"),
-        else_="by hand",
+        else_="manually",
     )
     identity: ColumnElement[str] = case(
         (kind == "paystack", func.coalesce(reference, transaction.c.id)),

@@ -54,7 +54,7 @@ class Doubt(str, Enum):
     )
     PAID_OTHERWISE = (
         "paid otherwise and at Paystack",
-        "LeaseUp has it as paid otherwise, by hand or on another request, and Paystack received it"
+        "LeaseUp has it as paid otherwise, manually or on another request, and Paystack received it"
         " as well: the same money, or paid twice",
     )
     TOO_MUCH = (
@@ -85,8 +85,8 @@ class Decision(str, Enum):
 class Sums:
     """The money of one invoice and one payment request, in cents.
 
-    `otherwise` is what LeaseUp has for the invoice beside this request: by hand, or paid on another
-    request.
+    `otherwise` is what LeaseUp has for the invoice beside this request: manually, or paid on
+    another request.
     """
 
     received: int

@@ -1,1 +1,2 @@
-"""Which leases are due an invoice, and why the others are not: SQL, and the step that keeps the plan."""
+"""Which leases are due an invoice, and why the others are not: SQL, and the step that keeps the
+plan."""

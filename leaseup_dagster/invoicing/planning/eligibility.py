@@ -1,7 +1,7 @@
 """SQL: which leases need an invoice, and for everyone else the reason why not.
 
 One set-based statement over all leases: LeaseUp's tables have no index on any foreign key, so
-a look-up per lease would read a whole table for each. The rules and their order stand in
+a lookup per lease would read a whole table for each. The rules and their order stand in
 `reason` below; the values are those of `SkipReason`.
 """
 
@@ -35,7 +35,7 @@ rent_rule AS (
     ORDER BY "leaseId", "startDate", id
 ),
 -- Rent invoices at or near the due date. A month that was billed by a rule, ours or LeaseUp's own,
--- reaches further than one that somebody made by hand: the next one of a lease is four weeks away,
+-- reaches further than one that somebody made manually: the next one of a lease is four weeks away,
 -- unless its start date was moved. One without a due date may be of any month it was made for.
 rent AS (
     SELECT "leaseId" AS lease_id, coalesce("dueDate", "createdAt"::date) AS due_date,
@@ -162,7 +162,7 @@ named AS (
     SELECT *, {reference} AS reference FROM fact
     OFFSET 0  -- a fence: what is named twice below is still computed once
 ),
-verdict AS MATERIALIZED (
+eligibility AS MATERIALIZED (
     SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents,
            'Rent for ' || unit_name || ', ' || property_name || ', due '
                || to_char(due_date, 'FMDD FMMonth YYYY') || ', ref ' || reference
@@ -216,10 +216,10 @@ _UNITS_OF = 'SELECT "unitId" FROM lease WHERE {has}'
 
 
 def eligibilities(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
-    """The statement's opening: `WITH … eligibility AS (…)`, one row for each month of `months` whose
-    lease is among those of `has`: the condition on a column that holds a lease's id.
+    """The statement's opening: `WITH … eligibility AS (…)`, one row for each month of `months`
+    whose lease is among those of `has`: the condition on a column that holds a lease's id.
 
-    A verdict without `reason` is to be billed, with what its invoice would say. Bind it with
+    A eligibility without `reason` is to be billed, with what its invoice would say. Bind it with
     `bindings`; what `has` and the months bind besides. The whole of it is sent as a `statement`.
     """
     return "WITH " + _ELIGIBILITY.format(
@@ -231,7 +231,7 @@ def eligibilities(months: str, has: Callable[[str], str] = WHOLE.has) -> str:
         ours_in_shard=has("ours.lease_id"),
         ledger_in_shard=has("ledger.lease_id"),
         mine_in_shard=has("mine.id"),
-        # Of few leases the units are looked at, and not every unit of the portfolio.
+        # Of few leases the units are examined, and not every unit of the portfolio.
         units=_SHARED_UNITS if has is not is_chosen else _UNITS_OF.format(has=has("id")),
         next_of_other=next_due_date_sql(
             "pair.start_date",

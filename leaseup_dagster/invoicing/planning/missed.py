@@ -17,7 +17,7 @@ from leaseup_dagster.invoicing.planning.months import PASSED_MONTHS
 from leaseup_dagster.settings import TaskSettings
 
 LONGEST_AGO = timedelta(days=366)
-"""How far the look goes back, and `bill_from` may."""
+"""How far the check goes back, and `bill_from` may."""
 
 
 # From the day the service began on, and from the day the lease was entered on: what was due before
@@ -41,7 +41,7 @@ _BY_REASON = f"""
     SELECT reason, count(*) AS total, min(due_date) AS earliest,
            (array_agg(lease_id || ' ' || due_date ORDER BY due_date, lease_id))
                [1 : {IDS_SHOWN}] AS ids
-    FROM verdict GROUP BY reason ORDER BY reason
+    FROM eligibility GROUP BY reason ORDER BY reason
 """
 
 _BEGAN = f"""

@@ -1,4 +1,4 @@
-"""SQL: which months of which leases a statement of verdicts looks at."""
+"""SQL: which months of which leases a statement of decisions examines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +53,7 @@ PASSED_MONTHS = """
           AND earlier."offlineReference" LIKE 'PAST-RENT-%' AND earlier."dueDate" > passed.due_date)
 """
 
-# Those of the given keys that are planned: to look at again right before they are sent.
+# Those of the given keys that are planned: to check again right before they are sent.
 PLANNED_MONTHS = """
     SELECT lease_id, due_date FROM leaseup_dagster.invoice_ledger
     WHERE state = 'planned' AND (lease_id, due_date) IN (

@@ -15,13 +15,14 @@ from leaseup_dagster.invoicing.rules.due_dates import next_due_date
 from leaseup_dagster.settings import TaskSettings
 
 _ELIGIBILITY = statement(
-    f"{eligibilities(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents, note"
-    " FROM verdict ORDER BY due_date"
+    f"{eligibilities(GIVEN_MONTHS, is_chosen)} SELECT due_date, lease_id, reason, amount_cents,"
+    " note"
+    " FROM eligibility ORDER BY due_date"
 )
 
 
 def open_months(connection: Connection, lease_id: str, as_of: date) -> list[LedgerKey]:
-    """What a plan of `as_of` looks at: the lease's next due date, and what its ledger has open."""
+    """What a plan of `as_of` examines: the lease's next due date, and what its ledger has open."""
     start = connection.execute(select(lease.c.startDate).where(lease.c.id == lease_id)).scalar()
     still_open = select(ledger.c.due_date).where(
         ledger.c.lease_id == lease_id, ledger.c.state.in_(("planned", "requesting", "refused"))

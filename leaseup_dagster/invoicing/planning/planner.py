@@ -1,7 +1,7 @@
-"""SQL: write the plan into the ledger, look at it again, or only look.
+"""SQL: write the plan into the ledger, check it again, or only preview.
 
 Each is one statement over all its months; nothing of the portfolio travels to Python but counts
-and the leases a person should look at.
+and the leases a person should check.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,34 +57,34 @@ _WRITE = """
         description, split_code, recurring_billable_id, by_hand, state)
     SELECT lease_id, due_date, billing, reference, tenant_id, landlord_id, amount_cents, 'ZAR',
            description, split_code, recurring_billable_id, by_hand, 'planned'
-    FROM verdict WHERE reason IS NULL AND state IS NULL ORDER BY lease_id, due_date
+    FROM eligibility WHERE reason IS NULL AND state IS NULL ORDER BY lease_id, due_date
 ),
 again AS (
     UPDATE leaseup_dagster.invoice_ledger AS ledger SET
-        tenant_id = verdict.tenant_id, landlord_id = verdict.landlord_id,
-        amount_cents = verdict.amount_cents, description = verdict.description,
-        split_code = verdict.split_code,
-        recurring_billable_id = verdict.recurring_billable_id,
-        by_hand = verdict.by_hand, billing = verdict.billing, reference = verdict.reference,
-        request_code = NULL, invoice_id = NULL, adopted = false,
+        tenant_id = eligibility.tenant_id, landlord_id = eligibility.landlord_id,
+        amount_cents = eligibility.amount_cents, description = eligibility.description,
+        split_code = eligibility.split_code,
+        recurring_billable_id = eligibility.recurring_billable_id,
+        by_hand = eligibility.by_hand, billing = eligibility.billing, reference =
+        eligibility.reference, request_code = NULL, invoice_id = NULL, adopted = false,
         state = 'planned', error = NULL, updated_at = now()
-    FROM verdict
-    WHERE verdict.reason IS NULL AND verdict.state IS NOT NULL
-      AND ledger.lease_id = verdict.lease_id AND ledger.due_date = verdict.due_date
+    FROM eligibility
+    WHERE eligibility.reason IS NULL AND eligibility.state IS NOT NULL
+      AND ledger.lease_id = eligibility.lease_id AND ledger.due_date = eligibility.due_date
       AND ledger.state IN ('planned', 'refused', 'cancelled')
       AND (ledger.state, ledger.tenant_id, ledger.landlord_id, ledger.amount_cents,
            ledger.description, ledger.split_code, ledger.recurring_billable_id, ledger.by_hand)
           IS DISTINCT FROM
-          ('planned', verdict.tenant_id, verdict.landlord_id, verdict.amount_cents,
-           verdict.description, verdict.split_code, verdict.recurring_billable_id,
-           verdict.by_hand)
+          ('planned', eligibility.tenant_id, eligibility.landlord_id, eligibility.amount_cents,
+           eligibility.description, eligibility.split_code, eligibility.recurring_billable_id,
+           eligibility.by_hand)
 ),
 withdrawn AS (
     UPDATE leaseup_dagster.invoice_ledger AS ledger
-    SET state = 'cancelled', error = verdict.reason, updated_at = now()
-    FROM verdict
-    WHERE verdict.reason IS NOT NULL AND ledger.state IN ('planned', 'refused')
-      AND ledger.lease_id = verdict.lease_id AND ledger.due_date = verdict.due_date
+    SET state = 'cancelled', error = eligibility.reason, updated_at = now()
+    FROM eligibility
+    WHERE eligibility.reason IS NOT NULL AND ledger.state IN ('planned', 'refused')
+      AND ledger.lease_id = eligibility.lease_id AND ledger.due_date = eligibility.due_date
 )
 """
 
@@ -99,25 +99,25 @@ SELECT reason, count(*) AS leases,
            FILTER (WHERE reason IS NULL AND split_code IS NULL))[1 : :listed] AS split_examples,
        (array_agg(concat(due_date, E'\\t', lease_id, E'\\t', note))
            FILTER (WHERE reason = ANY (CAST(:needs_a_person AS text[]))))[1 : :listed] AS examples
-FROM verdict GROUP BY reason ORDER BY reason NULLS FIRST
+FROM eligibility GROUP BY reason ORDER BY reason NULLS FIRST
 """
 
-_COUNT = "SELECT count(*) FROM verdict"
+_COUNT = "SELECT count(*) FROM eligibility"
 
 # Each is the first few of very many, which need not be sorted as a whole.
 _FIRST = """
 , would_bill AS (
-    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM verdict
+    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM eligibility
     WHERE reason IS NULL ORDER BY due_date, lease_id LIMIT :limit
 ),
 would_skip AS (
-    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM verdict
+    SELECT due_date, lease_id, landlord_id, reason, amount_cents, note FROM eligibility
     WHERE reason IS NOT NULL
     ORDER BY reason = ANY (CAST(:needs_a_person AS text[])) DESC, due_date, lease_id LIMIT :limit
 ),
 of_landlord AS (
     SELECT landlord_id, count(*) AS invoices, coalesce(sum(amount_cents), 0)::bigint AS cents
-    FROM verdict WHERE reason IS NULL GROUP BY landlord_id
+    FROM eligibility WHERE reason IS NULL GROUP BY landlord_id
 )
 """
 
@@ -143,7 +143,7 @@ def planned(
     """Plan every due month, withdraw what is no longer due, and say who was skipped and why.
 
     With `bill_from`, also the months that fell due from that day on and were missed. The plan is
-    kept when the block is left, and taken back when it is left by an exception. From `large` leases
+    kept when the block is left, and cancelled when it is left by an exception. From `large` leases
     on it is planned in shards, and each of them is kept by itself: should the database go away in
     that moment, the next plan makes the rest.
     """
@@ -190,7 +190,7 @@ def preview(
     large: int = LARGE,
 ) -> Preview:
     """Read once, in the shards that `planned` writes in; writes nothing. First of the skipped
-    months come those that a person should look at."""
+    months come those that a person should check."""
     reading = engine.execution_options(postgresql_readonly=True)
     with ExitStack() as stack:
         first = stack.enter_context(reading.connect())
@@ -267,7 +267,7 @@ def plan_one(
 def plan_again(
     connection: Connection, keys: Sequence[LedgerKey], as_of: date, tasks: TaskSettings
 ) -> None:
-    """Right before sending: rents, tenants and ends that changed since the plan are taken over."""
+    """Right before sending: rents, tenants and ends that changed since the plan are adopted."""
     connection.execute(ALLOW_LONG)
     planning = statement(eligibilities(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
     connection.execute(planning, bindings(as_of, tasks) | key_arrays(keys))

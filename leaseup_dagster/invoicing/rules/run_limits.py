@@ -1,10 +1,10 @@
-"""The brake: a plan far above the usual stops before the first request. Pure."""
+"""The run limit: a plan far above the usual stops before the first request. Pure."""
 
 from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.money import format_rands
 
 MAX_UNCONFIRMED_CANCELLATIONS = 20
-"""Invoices that can be taken back at once without a second word."""
+"""Invoices that can be cancelled at once without a second word."""
 
 
 def too_large(plan: InvoicePlan, usual: int, confirmed: int) -> str | None:
@@ -17,14 +17,14 @@ def too_large(plan: InvoicePlan, usual: int, confirmed: int) -> str | None:
     return (
         f"This run would create {plan.to_bill} invoices for {format_rands(plan.total_cents)},"
         f" {plan.new} of them new, more than TASK_MAX_NEW_INVOICES ({usual}). Nothing new was"
-        " planned, and nothing was sent. Look at preview_upcoming_invoices;"
+        " planned, and nothing was sent. Check preview_upcoming_invoices;"
         " if it is right, launch check_upcoming_invoices with"
         f" ops.plan_invoices.config.confirm_up_to: {plan.new}."
     )
 
 
 def too_many_to_cancel(count: int, usual: int, confirmed: int) -> str | None:
-    """Why so many invoices must not be taken back without a person's word, or None.
+    """Why so many invoices must not be cancelled without a person's word, or None.
 
     `usual` is TASK_MAX_NEW_INVOICES; `confirmed` is the run config's `confirm_up_to`.
     """

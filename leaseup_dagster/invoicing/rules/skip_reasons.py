@@ -105,7 +105,7 @@ _MEANING = {
     SkipReason.UNDATED_INVOICE: "The lease has a rent invoice without a due date, which may be this"
     " month's. Give it its due date or cancel it in LeaseUp; if it is something else, launch"
     " create_invoice for this due date.",
-    SkipReason.INVOICED_NEARBY: "A rent invoice dated within 3 days is taken for this month."
+    SkipReason.INVOICED_NEARBY: "A rent invoice dated within 3 days is treated as this month."
     " If it is another, launch create_invoice for this due date.",
     SkipReason.NEAR_A_BILLED_MONTH: "It is less than 21 days from a month of this lease that was"
     " billed, as when the start date was moved. If it is owed all the same, launch create_invoice"

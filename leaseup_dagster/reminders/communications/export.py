@@ -1,6 +1,6 @@
 """The communications record as a CSV file, for a bookkeeper or a tribunal.
 
-Opened in a spreadsheet, no cell is taken for a formula.
+Opened in a spreadsheet, no cell is treated as a formula.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """SQL: the communications record, which is the reminder ledger read as evidence of what was sent.
 
-Who is chased for rent may ask years later to be shown when they were told. A text is forgotten when
-its retention is over and its invoice settled; while that is open, the row still keeps its tenant
-from being texted twice, and only what is personal about it goes.
+Who is reminded of rent may ask years later to be shown when they were told. A text is forgotten
+when its retention is over and its invoice settled; while that is open, the row still keeps its
+tenant from being texted twice, and only what is personal about it goes.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """SQL: what must not be among texts. One statement over everything.
 
-`days` bounds it: what a person has looked at is not shown for ever.
+`days` bounds it: what a person has checked is not shown for ever.
 """
 
 from datetime import timedelta

@@ -10,7 +10,7 @@ def too_many(tenants: int, usual: int, confirmed: int) -> str | None:
         return None
     return (
         f"This run would text {tenants} tenants, more than REMINDER_MAX_TEXTS ({usual}). Nobody was"
-        " texted. Look at preview_late_payment_reminders; if it is right, launch"
+        " texted. Check preview_late_payment_reminders; if it is right, launch"
         " send_late_payment_reminders with"
         f" ops.mark_overdue_invoices.config.confirm_up_to: {tenants}."
     )

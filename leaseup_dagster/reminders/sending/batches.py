@@ -31,7 +31,7 @@ from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.stopping import PROGRESS_SECONDS, in_flight
 
 OLDEST = 500
-"""So many late invoices and tenants are listed for people; all of them are chased."""
+"""So many late invoices and tenants are listed for people; reminders go out for all of them."""
 
 ROUND = 10
 """So many times what Paystack is asked at once makes a round: asked about, then texted about."""
@@ -123,8 +123,8 @@ def remind(
     on_progress: Callable[[str], None] | None = None,
 ) -> list[ReminderResult]:
     """Text about what is still due of the batch, a round after the other, so that when the time is
-    up hardly any was asked about in vain. After so many seconds nothing new begins; `on_progress` is told
-    now and then how far it is."""
+    up hardly any was asked about in vain. After so many seconds nothing new begins; `on_progress`
+    is told now and then how far it is."""
     began = tell_at = time.monotonic()
     results: list[ReminderResult] = []
     handled = 0
@@ -151,8 +151,8 @@ def _round(
     seconds: float,
     on_progress: Callable[[str], None] | None,
 ) -> list[ReminderResult]:
-    """`width` questions to Paystack at once, then `FAILURE_THRESHOLD` texts at once, one a person. What
-    another run has texted about by now is not asked about again."""
+    """`width` questions to Paystack at once, then `FAILURE_THRESHOLD` texts at once, one a person.
+    What another run has texted about by now is not asked about again."""
     out_of_time_at, policy = time.monotonic() + seconds, policy_of(delivery.rules)
     with delivery.engine.connect() as connection:
         rows = queries.reminders(connection, batch.invoice_ids, batch.as_of, policy.after_days)
@@ -179,7 +179,8 @@ def _round(
             text, run_id, breaker, heed_hours=not batch.ignore_quiet_hours
         ),
         unpaid,
-        # The fuse lets IN_A_ROW leave at once; others record what came back meanwhile.
+        # The circuit breaker lets FAILURE_THRESHOLD leave at once; others record what came back
+        # meanwhile.
         width=2 * FAILURE_THRESHOLD,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),

@@ -2,7 +2,8 @@
 
 An outage must not use up a step of the schedule for everybody. "In a row" with several texts
 under way: a text may begin only while those under way, and those that just went wrong, are fewer
-than `FAILURE_THRESHOLD` together. So an outage leaves at most `FAILURE_THRESHOLD` texts in doubt, whatever the width.
+than `FAILURE_THRESHOLD` together. So an outage leaves at most `FAILURE_THRESHOLD` texts in doubt,
+whatever the width.
 """
 
 import threading

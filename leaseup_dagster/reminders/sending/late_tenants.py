@@ -1,4 +1,5 @@
-"""The table a person chases from: who owes how much since when, and what was done about it. Pure.
+"""The table a person follows up from: who owes how much since when, and what was done about it.
+Pure.
 
 A row is a late invoice and one of its tenants, the oldest first. Ids and masked numbers only.
 """

@@ -1,4 +1,4 @@
-"""The steps that chase, as Dagster sees them: what they are handed, say and pass on."""
+"""The steps that remind, as Dagster sees them: what they are handed, say and pass on."""
 
 import time
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def mark_overdue_invoices(
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Looks at the provider for texts of earlier runs that got no answer. What is not"
+    description="Examines the provider for texts of earlier runs that got no answer. What is not"
     " found stays unknown, which counts as sent.",
 )
 def look_up_unanswered_texts(

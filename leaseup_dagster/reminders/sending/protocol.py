@@ -1,7 +1,7 @@
 """The at-most-once protocol for one text. No SQL and no HTTP in here, only their order.
 
 mark, committed → send → record. A marked row is never sent for again unless it is proven that
-nothing was sent: what a crash or a lost answer leaves behind counts as sent. Looked for later, it
+nothing was sent: what a crash or a lost answer leaves behind counts as sent. Searched for later, it
 may turn into sent or refused, never into send again.
 """
 
@@ -78,7 +78,7 @@ class ReminderDelivery:
     def _in_turn(
         self, sender: Sender, text: Text, run_id: str, breaker: CircuitBreaker, heed_hours: bool
     ) -> list[ReminderResult]:
-        """Mark, send, record. The fuse hears how it ended, whatever happens here."""
+        """Mark, send, record. The circuit breaker hears how it ended, whatever happens here."""
         outcome: Outcome | None = None
         try:
             if self.recording.hold:
@@ -176,7 +176,7 @@ class ReminderDelivery:
     def _send(self, sender: Sender, number: str, body: str, send_before: float) -> Outcome:
         # The last look: a process that was paused after its mark drops it instead of sending.
         if self.paystack.stop.is_set() or time.monotonic() >= send_before:
-            return NotSent("not sent: told to stop, or its mark went stale")
+            return NotSent("not sent: asked to stop, or its mark went stale")
         hours = QuietHours.of(self.rules)
         try:
             return sender.send(number, body, valid_seconds=hours.seconds_until(self.clock()))

@@ -1,4 +1,4 @@
-"""Texts without an answer, from earlier runs: look for them at the provider.
+"""Texts without an answer, from earlier runs: search for them at the provider.
 
 Finding one makes it sent or refused. Not finding it proves nothing: it stays unknown, which
 counts as sent for ever.
@@ -39,12 +39,12 @@ class _LookUp:
         if number_hash(number) != row.number_hash:
             return Unknown("no answer came, and the tenant's number has changed since")
         if not row.look_up:
-            return Unknown("no answer came, and it was too long ago to look for it")
+            return Unknown("no answer came, and it was too long ago to search for it")
         return self.sender.look_up(number, row.text_hash, row.attempted_at)
 
 
 def resolve_unanswered(delivery: ReminderDelivery, seconds: float) -> SettledTexts:
-    """Look for texts of earlier runs that may have been sent, for at most so many seconds.
+    """Search for texts of earlier runs that may have been sent, for at most so many seconds.
 
     It may take `MOST_SECONDS` of a run: today's texts matter more than yesterday's.
     """

@@ -1,4 +1,4 @@
-"""cancel_invoice: what is taken back, what stays and why, and what a crash leaves behind."""
+"""cancel_invoice: what is cancelled, what stays and why, and what a crash leaves behind."""
 
 from collections.abc import Callable
 from typing import Any
@@ -424,7 +424,7 @@ def test_a_look_is_green_says_both_sides_and_changes_nothing(
     )  # fmt: skip
     assert row["what confirm: true does"].startswith("archived at Paystack, CANCELLED in LeaseUp")
     said = shown(result)["report"]
-    assert said.startswith("This was only a look: nothing was changed")
+    assert said.startswith("This was only a preview: nothing was changed")
     assert "confirm: true would take back 1 invoice, R8 500.00." in said
     assert stands(connection, paystack, billed) == UNTOUCHED
     assert [seen.endpoint for seen in paystack.requests[asked:]] == [FETCH]

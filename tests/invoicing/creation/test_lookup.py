@@ -1,4 +1,4 @@
-"""What a later run makes of a month without an answer: it looks for it before anything else."""
+"""What a later run makes of a month without an answer: it searches for it before anything else."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A step that is tried again: a standby may have taken over, or Paystack gone away, meanwhile."""
+"""A step that is tried again: a standby may have adopted, or Paystack gone away, meanwhile."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def test_a_standby_took_over_and_the_run_goes_on_from_its_failure(
     in_a_second_attempt: Callable[..., None], due_lease: Lease, connection: Connection,
     paystack: PaystackStandIn,
 ) -> None:  # fmt: skip
-    """The look that the failed run took is not repeated: it succeeded, and is out of date."""
+    """The check that the failed run took is not repeated: it succeeded, and is out of date."""
     *_, last = [due_lease() for _ in range(3)]
     plan()
     take_over = backup()

@@ -172,7 +172,7 @@ def test_each_change_names_the_run_that_made_it(
     due_lease()
 
     result = run("check_upcoming_invoices", {"plan_invoices": {"as_of": "2026-11-24"}})
-    connection.execute(text(f"UPDATE {LEDGER} SET error = 'looked at by hand'"))
+    connection.execute(text(f"UPDATE {LEDGER} SET error = 'examined manually'"))
 
     runs = connection.execute(text(f"SELECT run_id FROM {HISTORY} ORDER BY id")).scalars().all()
     assert runs == [result.run_id] * 3 + [None]

@@ -42,9 +42,9 @@ def by_hand(rands: float, reference: str | None = None) -> dict:
             [ours(3000, "T1"), webhook(3000), webhook(3000)], 550_000, id="both, one of them twice"
         ),
         pytest.param([ours(3000, "T1"), webhook(2000)], 350_000, id="each saw another payment"),
-        pytest.param([by_hand(3000), by_hand(3000)], 250_000, id="by hand, as it stands"),
-        pytest.param([by_hand(3000), ours(3000, "T1")], 250_000, id="by hand is other money"),
-        pytest.param([by_hand(3000, "EFT 17")], 550_000, id="by hand with a reference of its own"),
+        pytest.param([by_hand(3000), by_hand(3000)], 250_000, id="manually, as it stands"),
+        pytest.param([by_hand(3000), ours(3000, "T1")], 250_000, id="manually is other money"),
+        pytest.param([by_hand(3000, "EFT 17")], 550_000, id="manually with a reference of its own"),
         pytest.param([ours(8500, CODE), webhook(8500)], None, id="marked as paid at Paystack"),
         pytest.param([webhook(9000)], None, id="more than was billed"),
     ],

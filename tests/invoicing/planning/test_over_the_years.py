@@ -238,7 +238,7 @@ def test_a_deleted_invoice_is_billed_again_when_a_person_says_so(
     config = {"lease_id": billed.lease_id, "as_of": str(TODAY), "rebill": True}
     assert run("create_invoice", {"plan_one_invoice": config}).success
 
-    # What can still be paid is taken over, not made again.
+    # What can still be paid is adopted, not made again.
     (made,) = paystack.payment_requests
     rows = connection.execute(text('SELECT status::text, "paystackId" FROM invoice')).all()
     assert [tuple(row) for row in rows] == [("PENDING", made.request_code)]
@@ -272,7 +272,7 @@ def test_what_was_held_comes_back_when_its_reason_is_gone(
 def test_a_renewal_between_the_plan_and_the_request_is_held(
     due_lease: Lease, plan: Plan, connection: Connection, engine, tasks
 ) -> None:
-    """The look right before sending knows the other lease, too."""
+    """The check right before sending knows the other lease, too."""
     from leaseup_dagster.invoicing.planning import planner
 
     lease = due_lease()

@@ -221,7 +221,7 @@ def test_each_refusal_has_its_own_time(code: str, days: int, alone: bool) -> Non
 def test_a_handset_that_was_off_does_not_count_against_the_number(
     late, remind: Remind, twilio, connection: Connection, another: Another
 ) -> None:
-    """No answer came; when it is looked for, Twilio could not deliver it just then."""
+    """No answer came; when it is searched for, Twilio could not deliver it just then."""
     made = late()
     twilio.faults.on("POST /Messages.json", Fault.drop_after_accepting())
     assert kinds(remind(day(4))) == [Kind.UNKNOWN]
