@@ -1,4 +1,4 @@
-"""What a run has in hand, cut into its steps, and how far it is. Pure."""
+"""What a run works on, cut into its steps, and how far it is. Pure."""
 
 import itertools
 import math

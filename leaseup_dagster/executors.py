@@ -71,7 +71,7 @@ def _in_process(init_context: dg.InitExecutorContext) -> Any:
     To connect anew for each event, as it would, takes longer than to write the event. Only for
     seconds: a connection from before the storage was restarted would fail the run.
     """
-    # The process is the run's own, and what it has loaded stays to its end: looking through that
+    # The process is the run's own, and what it has loaded stays to its end: searching that
     # for garbage, the last time while leaving, takes a quarter of a run with nothing to bill.
     gc.freeze()
     init_context.instance.optimize_for_webserver(

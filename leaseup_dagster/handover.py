@@ -15,7 +15,7 @@ from leaseup_dagster.stopping import CONTINUES
 Item = TypeVar("Item")
 
 HANDOVER = timedelta(seconds=75)
-"""How long before a run takes on nothing more the next one is launched, at most: a sensor looks
+"""How long before a run takes on nothing more the next one is launched, at most: a sensor checks
 each 30 seconds, and a run takes some to start and to find what is left."""
 
 REST = timedelta(hours=1)
@@ -39,9 +39,9 @@ _LONGEST_RUN = timedelta(seconds=300)
 def stopped_by_a_person(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """The id of this run, or of the one it continues, if that is what became of it."""
     before = run.tags.get(CONTINUES)
-    told = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+    stopping = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
     for one in (run, instance.get_run_by_id(before) if before else None):
-        if one and one.status in told:
+        if one and one.status in stopping:
             return one.run_id
     return None
 
@@ -51,9 +51,9 @@ def is_nearly_over(record: dg.RunRecord, taking_seconds: float, now: datetime) -
     began. One that has not begun is not."""
     if record.start_time is None:
         return False
-    taken = now - datetime.fromtimestamp(record.start_time, tz=timezone.utc)
+    elapsed = now - datetime.fromtimestamp(record.start_time, tz=timezone.utc)
     takes = timedelta(seconds=taking_seconds)
-    return taken >= takes - min(HANDOVER, takes / 2)
+    return elapsed >= takes - min(HANDOVER, takes / 2)
 
 
 def run_after(run: dg.DagsterRun, config: Mapping[str, Any] | None = None) -> dg.RunRequest:

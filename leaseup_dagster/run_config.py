@@ -18,7 +18,7 @@ LATE_BY = timedelta(days=7)
 class ConfigFailure(dg.Failure):
     """A run that is refused for what was written into its config, before it did anything.
 
-    Not retried. When a person launched it nobody else is told: the sentence is on their screen.
+    Not retried. When a person launched it nobody else is alerted: the sentence is on their screen.
     """
 
     def __init__(self, why: str, metadata: Mapping[str, Any] | None = None) -> None:
@@ -37,7 +37,7 @@ def is_refused_config(error: SerializableErrorInfo | None) -> bool:
 
 
 def run_for_its_day(context: dg.ScheduleEvaluationContext, op: str) -> dg.RunRequest:
-    """A schedule's run, once a day: its first step, `op`, is told the schedule's own day."""
+    """A schedule's run, once a day: its first step, `op`, gets the schedule's own day."""
     day = johannesburg_date(context.scheduled_execution_time).isoformat()
     return dg.RunRequest(run_key=day, run_config={"ops": {op: {"config": {"as_of": day}}}})
 

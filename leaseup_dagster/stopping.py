@@ -1,4 +1,4 @@
-"""How a run stops: told to (Terminate, SIGTERM, Ctrl-C) or out of time.
+"""How a run stops: asked to (Terminate, SIGTERM, Ctrl-C) or out of time.
 
 Stop means stop: after it no request leaves; what is in flight comes home and is recorded.
 """
@@ -46,7 +46,7 @@ def in_flight(
 ) -> list[Result]:
     """`act(item)` for all, `width` at once, results in the order of the items.
 
-    Each `PROGRESS_SECONDS` while it lasts, `on_progress` is told how many are done.
+    Each `PROGRESS_SECONDS` while it lasts, `on_progress` is called with the number done.
 
     After `seconds`, or when the process is asked to stop, `stop` is set: `act` must check it
     before each request and come home. Asked to stop, the interrupt is raised on the way out.

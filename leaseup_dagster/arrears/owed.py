@@ -97,7 +97,7 @@ def open_invoices(as_of: date) -> CTE:
         )
         .outerjoin(paid, paid.c.id == some.c.id)
         .outerjoin(later, later.c.id == some.c.id)
-        .cte("standing")
+        .cte("open_invoice")
     )
 
 

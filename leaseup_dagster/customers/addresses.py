@@ -12,7 +12,7 @@ _FORBIDDEN = set('<>()[]\\",;:')
 def what_is_wrong(typed: str) -> str | None:
     """A reason that does not quote the address; None if Paystack may be asked.
 
-    Blanks around the address do not count: they are taken off before it is sent.
+    Blanks around the address do not count: they are removed before it is sent.
     """
     address = typed.strip()
     if not address:

@@ -54,7 +54,7 @@ def create_paystack_customers() -> None:
     job=create_paystack_customers,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks twice a minute for tenants without a Paystack customer, and has them made:"
+    description="Checks twice a minute for tenants without a Paystack customer, and has them made:"
     f" {next_batch.BATCH} at a time, one run after the other; the next is queued when more than"
     " half of"
     f" one is done. Tenants of a failed run rest for {next_batch.REST.seconds // 60} minutes.",

@@ -2,7 +2,7 @@
 
 A backfill is drained in batches: one run with so many tenants, then the next, which is in the queue
 while the one before is at work. Tenants of a batch that failed rest for a while, so that they are
-neither forgotten nor tried in a hot loop, and nobody else waits for them; when very many rest at
+neither lost nor retried in a hot loop, and nobody else waits for them; when very many rest at
 once, it is not they who are to blame.
 """
 

@@ -94,7 +94,7 @@ def create_customers(
 
 @dg.op(
     description="Says who got a customer, who was refused or failed, and what to do. Fails the run"
-    " for those; a refusal is told once, because it is not tried again with the same data.",
+    " for those; a refusal is reported once, because it is not tried again with the same data.",
 )
 def report_customers(
     context: dg.OpExecutionContext, reports: list[CustomerReport], engine: dg.ResourceParam[Engine]

@@ -30,7 +30,7 @@ _email_hash = func.md5(func.lower(func.btrim(tenant.c.email)))
 def let_go_of_corrected(connection: Connection) -> list[str]:
     """Those about to be billed whose e-mail address was corrected since their customer was made.
 
-    A customer that is seen for the first time is taken to be of the address as it is now.
+    A customer that is seen for the first time is assumed to be of the address as it is now.
     """
     planned = tenant.c.id.in_(select(ledger.c.tenant_id).where(ledger.c.state == "planned"))
     corrected = list(

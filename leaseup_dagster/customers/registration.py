@@ -73,7 +73,7 @@ class Registration:
         on_progress: Callable[[str], None] | None = None,
     ) -> list[Outcome]:
         """Those of the tenants that need it, `width` at once, for so many seconds. While it lasts
-        `on_progress` is told how far it is.
+        `on_progress` is called with the number done.
 
         One bad tenant stops no other. Tenants without an outcome were left as they are. Raises
         CannotRecord, and asks nobody, if a customer could not be kept.

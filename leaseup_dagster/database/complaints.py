@@ -27,7 +27,7 @@ _ADVICE = {
     "28": "Check user and password in DATABASE_URL.",
     "3D": "Check the database's name in DATABASE_URL.",
     "53300": _CONNECTIONS,
-    "53": "Its server has no room left (disk or memory): make some, and launch again.",
+    "53": "Its server has no space left (disk or memory): make some, and launch again.",
     "55P03": "Somebody holds a lock on it: search for who, and launch again.",
     "57014": "It took too long, or somebody ended it. Launch again; if it repeats, check the"
     " server's load.",
@@ -45,7 +45,7 @@ _QUOTED = ("08", "25", "28", "3D", "42", "53", "55", "57")
 
 
 def speak_plainly(engine: Engine) -> None:
-    """From here on whatever the engine's database refuses is told `in_words`."""
+    """From here on whatever the engine's database refuses is reported `in_words`."""
 
     @event.listens_for(engine, "handle_error")
     def _(context: Any) -> None:
@@ -74,7 +74,7 @@ def is_full(error: DBAPIError) -> bool:
 
 
 def _state(error: DBAPIError) -> str:
-    """The SQLSTATE; of a connection that was refused it is told by the words only."""
+    """The SQLSTATE; of a refused connection only the words say it."""
     state = getattr(error.orig, "sqlstate", None)
     if state:
         return str(state)

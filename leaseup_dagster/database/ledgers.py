@@ -140,7 +140,7 @@ request_quota = Table(
     Column("endpoint", Text, primary_key=True),
     # Seconds since the epoch, by the database's clock, at which the next request may leave.
     Column("next_at", Double, nullable=False),
-    # What Paystack has told; NULL: nothing yet.
+    # What Paystack has reported; NULL: nothing yet.
     Column("requests_per_minute", Integer),
     Column("told_at", DateTime(timezone=True)),
 )
@@ -222,7 +222,7 @@ landlord_email = Table(
     Column("landlord_id", Text, primary_key=True),
     Column("day", Date, primary_key=True),
     # sending (committed before the message leaves), sent, unknown; deferred and refused were not
-    # taken, and may be sent again.
+    # accepted, and may be sent again.
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("attempted_at", DateTime(timezone=True), nullable=False),

@@ -1,6 +1,6 @@
 """SQL: who may to call an endpoint, for all workers of all machines.
 
-An evenly paced queue: each caller takes the next free slot in one statement and is told how
+An evenly paced queue: each caller takes the next free slot in one statement and learns how
 long to wait for it. Even pacing keeps any window of a minute below the limit, fixed or sliding.
 What the provider says of its limit is remembered for all, and followed from the next slot on.
 """
@@ -10,7 +10,7 @@ import time
 from sqlalchemy import Engine, text
 
 _REMEMBERED_SECONDS = 600.0
-"""How long one that is told with every answer is not written down again."""
+"""How long a limit that comes with every answer is not written down again."""
 
 _AHEAD_SECONDS = 3.0
 """How far ahead the workers of a few runs take slots, at most; what is further away is a pause."""
@@ -94,12 +94,13 @@ class SharedQuota:
         return max(0.0, float(wait))
 
     def give_back(self, endpoint: str) -> None:
-        """A slot that was taken is not used: the queue is shorter by one."""
+        """A reserved slot is not used: the queue is shorter by one."""
         with self._engine.connect() as connection:
             connection.execute(_GIVE_BACK, {"endpoint": endpoint, **self._paced})
 
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
-        """The provider has told its limit: for all, for an hour, or until it tells another one."""
+        """The provider has reported its limit: for all, for an hour, or until it reports another
+        one."""
         reported, at = self._reported.get(endpoint, (0, 0.0))
         fresh = reported == requests_per_minute and time.monotonic() - at < _REMEMBERED_SECONDS
         if not self._paced["follow"] or fresh:

@@ -18,7 +18,7 @@ class EngineResource(ConfigurableResource[Engine]):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Engine]:
         url = load(DatabaseSettings).database_url.get_secret_value()
-        # Two hands for each invoice in flight, the step itself, and lookups beside them.
+        # Two workers for each invoice in flight, the step itself, and lookups beside them.
         connections = 2 * load(TaskSettings).batch_size + 2
         # A sensor has no run.
         run_id = context.run.run_id if context.run else ""

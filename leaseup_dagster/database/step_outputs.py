@@ -4,7 +4,7 @@ from sqlalchemy import Connection, text
 
 _KEEP = text(
     """
-    WITH forgotten AS (
+    WITH expired AS (
         DELETE FROM leaseup_dagster.step_output WHERE written_at < now() - interval '30 days'
     )
     INSERT INTO leaseup_dagster.step_output (name, value) VALUES (:name, :value)

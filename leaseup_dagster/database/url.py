@@ -1,4 +1,5 @@
-"""DATABASE_URL as LeaseUp's own `.env` writes it, for Prisma or node's driver, told to psycopg.
+"""DATABASE_URL as LeaseUp's own `.env` writes it, for Prisma or node's driver, translated for
+psycopg.
 
 A parameter of libpq is handed on; one of theirs is translated, left out, or refused with what to
 write instead. docs/operations.md has the table.
@@ -44,9 +45,9 @@ _SSL = {
 def engine_url(database_url: str, run_id: str = "") -> URL:
     """The URL as psycopg 3 takes it.
 
-    `?schema=` becomes the search path. `run_id` is told to the database: the ledgers' history says
-    of each change which run made it. Raises SettingsError without quoting the URL, which holds a
-    password.
+    `?schema=` becomes the search path. `run_id` is passed to the database: the ledgers' history
+    says of each change which run made it. Raises SettingsError without quoting the URL, which holds
+    a password.
     """
     url = _parsed(database_url)
     given = _single(url)
@@ -142,7 +143,7 @@ def _ssl_mode(ssl: str) -> str:
 
 
 def _file(authority: str) -> str:
-    """Prisma looks from its own folder; nothing here does."""
+    """Prisma resolves paths from its own folder; nothing here does."""
     if authority != "system" and not Path(authority).is_file():
         raise SettingsError(
             f"DATABASE_URL: there is no file {authority} with the certificate of the server's"

@@ -25,7 +25,7 @@ class ExplainConfig(DayConfig):
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
     description="Reads everything about one lease and says it in words: in the log, and as tables"
-    " in the report. Writes nothing, texts nobody; asks Paystack only when told to.",
+    " in the report. Writes nothing, texts nobody; asks Paystack only on request.",
 )
 def explain_one_lease(
     context: dg.OpExecutionContext,

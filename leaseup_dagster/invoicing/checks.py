@@ -103,7 +103,8 @@ ops:
 
 - *another amount than the rent*: `explain_lease` names the difference. If the new rent is meant,
   `cancel_invoice`, then `create_invoice` with `rebill: true`.
-- *two ACTIVE leases on one unit*: right where a home is let by the room; else end the one that is
+- *two ACTIVE leases on one unit*: right where several people rent parts of one home; else end the
+one that is
   over. Where they share a tenant, neither is billed beside the other."""
 
 

@@ -107,7 +107,7 @@ class Compared:
     """What a check Paystack found, before a step sends anything.
 
     `hold` is why nothing may be sent, because there was no answer; `retry`: there may be one soon.
-    `run_id` is the run that looked: what it found holds for no other.
+    `run_id` is the run that checked: what it found holds for no other.
     """
 
     remembered: int = 0

@@ -1,7 +1,7 @@
 """The protocol for one landlord's e-mail: mark, committed → send → record. Only their order.
 
-At most once: a mail server has no idempotency key. What certainly was not taken is told again; what
-may have been taken counts as told, and a person sees it in the report.
+At most once: a mail server has no idempotency key. What certainly was not accepted is sent again;
+what may have been accepted counts as notified, and a person sees it in the report.
 """
 
 import re
@@ -36,11 +36,11 @@ class Kind(Enum):
     """What became of one landlord's e-mail."""
 
     NOTIFIED = "told"
-    UNKNOWN = "unknown"  # perhaps told: counts as told
+    UNKNOWN = "unknown"  # perhaps notified: counts as notified
     REFUSED = "refused"  # this address, until it is corrected
-    DEFERRED = "deferred"  # not taken: may be told later
+    DEFERRED = "deferred"  # not accepted: may be notified later
     ACCOUNT = "account"  # it would be the same for everybody
-    CLAIMED_ELSEWHERE = "taken"  # told before today, or by another run
+    CLAIMED_ELSEWHERE = "taken"  # notified before today, or by another run
     BROKEN = "broken"  # our own side failed
     STOPPED = "stopped"
 

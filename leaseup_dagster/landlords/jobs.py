@@ -17,14 +17,15 @@ landlord_emails = dg.AssetSpec(
     group_name="rent",
     deps=["arrears"],
     description="Made by tell_landlords, every day at 08:30 SAST (schedule"
-    " landlords_at_half_past_eight). Which landlords were told what is new with their rent, in one"
+    " landlords_at_half_past_eight). Which landlords were notified of what is new with their"
+    " rent, in one"
     " e-mail a day at most. The numbers are plotted over time.",
 )
 
 
 @dg.job(
     description="Sends one e-mail to each landlord who has news: invoices sent, payments, arrears,"
-    " leases that end, what only they can put right. Nothing is told twice. Off until"
+    " leases that end, what only they can put right. Nothing is sent twice. Off until"
     " LANDLORD_EMAILS_ENABLED is true. Runs by itself at 08:30.",
     tags={**BY_ITSELF, "leaseup/exclusive": "tell_landlords"},
 )

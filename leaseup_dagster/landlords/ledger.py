@@ -1,7 +1,8 @@
-"""SQL: what landlords were told, and in which e-mail. Each function is one change or one question.
+"""SQL: what landlords were notified of, and in which e-mail. Each function is one change or one
+question.
 
-The mark is committed before the message leaves. What certainly did not leave is forgotten again,
-and so told by the next e-mail; what may have left counts as told.
+The mark is committed before the message leaves. What certainly did not leave is deleted again,
+and so in the next e-mail; what may have left counts as notified.
 """
 
 from collections.abc import Sequence
@@ -40,10 +41,10 @@ SECONDS_UNDER_WAY = 600
 
 
 def begin(connection: Connection, as_of: date, statuses: Sequence[str]) -> bool:
-    """Whether this is the first time: then all there is counts as told.
+    """Whether this is the first time: then all there is counts as notified.
 
-    Each time what is new of landlords who are told nothing counts as told: they start with the day
-    on which they are served again. What a run that fell has marked counts as told, too.
+    Each time what is new of landlords who get nothing counts as notified: they start with the day
+    on which they are served again. What a run that fell has marked counts as notified, too.
     """
     connection.execute(ALLOW_LONG)
     connection.execute(_ONE_AT_A_TIME)
@@ -58,7 +59,7 @@ def begin(connection: Connection, as_of: date, statuses: Sequence[str]) -> bool:
 
 
 def has_begun(connection: Connection) -> bool:
-    """Whether landlords were ever told anything."""
+    """Whether landlords were ever notified of anything."""
     began = select(event.c.day).where(event.c.landlord_id == _EVERYBODY, event.c.kind == _BEGAN)
     return connection.execute(began).first() is not None
 
@@ -175,7 +176,7 @@ def claim(connection: Connection, news: News, day: date, run_id: str) -> bool:
 
 
 def settle(connection: Connection, landlord_id: str, day: date, state: str, why: str) -> None:
-    """What became of it. What was not taken (`deferred`, `refused`) is new again."""
+    """What became of it. What was not accepted (`deferred`, `refused`) is new again."""
     _mark(connection, state, why, email.c.landlord_id == landlord_id, email.c.day == day)
     if state in ("deferred", "refused"):
         connection.execute(
@@ -184,7 +185,7 @@ def settle(connection: Connection, landlord_id: str, day: date, state: str, why:
 
 
 def _give_up_fallen(connection: Connection) -> None:
-    """Who marked these has fallen: they may have left, and count as told."""
+    """Who marked these has fallen: they may have left, and count as notified."""
     age = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, SECONDS_UNDER_WAY)
     why = "the run fell before it knew whether the message had left"
     _mark(connection, "unknown", why, email.c.attempted_at < age)

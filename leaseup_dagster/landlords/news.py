@@ -8,7 +8,7 @@ from itertools import groupby
 
 
 class Kind(str, Enum):
-    """A section of the e-mail; the value is kept with what was told."""
+    """A section of the e-mail; the value is kept with what was notified."""
 
     INVOICE = "invoice"
     PAYMENT = "payment"
@@ -19,7 +19,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that a landlord is told once: `keys` say which. Amounts in cents.
+    """One thing that a landlord is notified of once: `keys` say which. Amounts in cents.
 
     `amount_cents` was billed, paid or is overdue; `due_cents` is what a payment left. `day` is the
     due date, the day it was paid, or the lease's end. `told`: an earlier e-mail had it.
@@ -49,7 +49,7 @@ class Landlord:
 
 @dataclass(frozen=True)
 class News:
-    """All that one landlord is told today."""
+    """All that one landlord is notified of today."""
 
     landlord: Landlord
     items: tuple[Item, ...]
@@ -62,13 +62,13 @@ class News:
 
     @property
     def new(self) -> list[tuple[Kind, str]]:
-        """What is told with it, and never again."""
+        """What is notified with it, and never again."""
         return [(item.kind, key) for item in self.items if not item.told for key in item.keys]
 
 
 def by_landlord(landlords: Iterable[Landlord], items: Iterable[Item]) -> list[News]:
-    """The news of each of the landlords who has any, by id. Whose overdue invoices were all told
-    before has none of these."""
+    """The news of each of the landlords who has any, by id. Whose overdue invoices were all
+    notified before has none of these."""
     known = {landlord.id: landlord for landlord in landlords}
     ordered = sorted(
         (item for item in items if item.landlord_id in known),

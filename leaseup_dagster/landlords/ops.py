@@ -36,7 +36,7 @@ class NotificationDay:
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="The first time: takes all there is as told. Each time: takes as told what is new"
+    description="The first time: counts all there is as notified. Each time: counts as notified what is new"
     " of landlords who are not served, and gives up what a fallen run marked.",
 )
 def begin_telling(
@@ -47,7 +47,7 @@ def begin_telling(
 ) -> NotificationDay:
     as_of = config.day_to_act_on()
     if landlord_delivery.sender is None:
-        context.log.info("LANDLORD_EMAILS_ENABLED is false: no landlord is told anything")
+        context.log.info("LANDLORD_EMAILS_ENABLED is false: no landlord is notified")
         return NotificationDay(as_of, enabled=False)
     with landlord_delivery.engine.begin() as connection:
         began = ledger.begin(connection, as_of, mail.statuses)
@@ -92,7 +92,7 @@ def tell_each_landlord(
 
 
 @dg.op(
-    description="Says who was told, who was not and why. Fails the run if the mail server did not"
+    description="Says who was notified, who was not and why. Fails the run if the mail server did not"
     " take an e-mail, for another reason than its address.",
 )
 def report_telling(
@@ -113,7 +113,7 @@ def report_telling(
     not_notified |= {result.landlord_id: result.why for result in day.broken}
     if not_notified:
         raise dg.Failure(
-            f"{len(not_notified)} landlords could not be told today; the next run tells them."
+            f"{len(not_notified)} landlords could not be notified today; the next run does it."
             f" {next(iter(not_notified.values()))}",
             metadata=metadata,
             allow_retries=False,
@@ -123,7 +123,7 @@ def report_telling(
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="Shows what each landlord would be told, without anybody's name. Writes nothing,"
+    description="Shows what each landlord would get, without anybody's name. Writes nothing,"
     " sends nothing.",
 )
 def preview_landlord_news(
@@ -138,7 +138,7 @@ def preview_landlord_news(
         news = [] if first else ledger.news(connection, as_of, mail.statuses)
     letters = Letters(mail)
     said = (
-        "The first run of tell_landlords takes all there is as told, and tells nothing"
+        "The first run of tell_landlords counts all there is as notified, and sends nothing"
         if first
         else f"{len(news)} landlords have news as of {as_of}"
     )

@@ -32,15 +32,15 @@ def table_rows(rows: Sequence[Any]) -> list[tuple[Cell, ...]]:
 
 
 def news_rows(news: Sequence[News]) -> list[tuple[Cell, ...]]:
-    """How many of what each would be told."""
+    """How many of what each would get."""
     return [(one.landlord.id, *(len(one.of(kind)) for kind in _ORDER)) for one in news]
 
 
 def headline(as_of: object, counted: dict[str, int], *, began: bool) -> str:
     if began:
         return (
-            f"Landlords as of {as_of}: the first run. What there is counts as told; from now on"
-            " each is told what is new"
+            f"Landlords as of {as_of}: the first run. What there is counts as notified; from now on"
+            " each is notified of what is new"
         )
     said = ", ".join(f"{number} {word}" for word, number in counted.items())
     return f"Landlords as of {as_of}: {said or 'nobody had news'}"

@@ -1,4 +1,4 @@
-"""SQL: what there is to tell, each thing with the key under which it is told once.
+"""SQL: the news, each with the key under which it is sent once.
 
 Each statement goes over all landlords at once.
 """
@@ -48,7 +48,7 @@ _LEASES_HOMES = """lease JOIN unit ON unit.id = lease."unitId"
 
 
 def all_there_is(kind: Kind, as_of: date) -> Subquery:
-    """Everything of one kind as of a day in Johannesburg, told or not."""
+    """Everything of one kind as of a day in Johannesburg, notified or not."""
     if kind is Kind.INVOICE:
         return _invoices().subquery("found")
     if kind is Kind.PAYMENT:

@@ -1,6 +1,6 @@
 """One message to one address, and what became of it.
 
-*Not taken* must be proven: once the message itself was handed over and no answer came, it is
+*Not accepted* must be proven: once the message itself was submitted and no answer came, it is
 Unknown. The server's own words stay outside: they may quote the address.
 """
 
@@ -29,7 +29,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Deferred:
-    """Certainly not taken; later it may be. Greylisting, a full queue, no connection."""
+    """Certainly not accepted; later it may be. Greylisting, a full queue, no connection."""
 
     why: str
 
@@ -115,7 +115,7 @@ def _not_connected(error: Exception) -> Outcome:
 
 
 def _submit(server: smtplib.SMTP, message: EmailMessage, to: str) -> Outcome:
-    """Stage by stage: which of them failed says whether the message can have been taken."""
+    """Stage by stage: which of them failed says whether the message can have been accepted."""
     try:
         refusal = _envelope(server, message["From"].addresses[0].addr_spec, to)
     except (OSError, smtplib.SMTPException) as error:
@@ -134,7 +134,7 @@ def _submit(server: smtplib.SMTP, message: EmailMessage, to: str) -> Outcome:
 
 
 def _envelope(server: smtplib.SMTP, sender: str, to: str) -> Outcome | None:
-    """From, to, and leave to hand the message over; None when it was given."""
+    """From, to, and permission to submit the message; None when it was given."""
     server.ehlo_or_helo_if_needed()
     code, _ = server.mail(sender)
     if code != 250:

@@ -1,4 +1,4 @@
-"""The side of the run: hands each step to Celery, and gives up on answers that cannot come.
+"""The side of the run: passes each step to Celery, and gives up on answers that cannot come.
 
 dagster-celery alone waits for ever for a step whose worker was lost, or that no worker takes, and
 cannot stop a step that has begun. It rests on two functions inside dagster-celery, as

@@ -1,4 +1,4 @@
-"""What operators are told, in words. Pure."""
+"""The alerts for operators, in words. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _CLASS_IN_FRONT = re.compile(r"^[\w.]+(Error|Failure|Exception|Interrupt\w*): ")
 
 @dataclass(frozen=True)
 class Alert:
-    """`subject` says it in a line, `body` in some more; `link` is where to look."""
+    """`subject` says it in a line, `body` in some more; `link` is where to read more."""
 
     subject: str
     body: str
@@ -46,7 +46,7 @@ def silence(job: str, hours: int, last_success: str, failed: int, ui_url: str) -
     tried = f"{failed} of its runs failed since" if failed else "none of its runs failed since"
     return Alert(
         subject=f"{job} has not succeeded for more than {hours} hours",
-        body=f"Its last success: {last_success}; {tried}. Look whether its schedule is on and the"
+        body=f"Its last success: {last_success}; {tried}. Check whether its schedule is on and the"
         " daemon runs, then launch it: what is billed already stays billed once.",
         link=f"{ui_url.rstrip('/')}/automation",
     )

@@ -58,8 +58,8 @@ class Line:
     def variables(self) -> list[str]:
         """Those that `said` names: the first of each of its lines, or all that are missing."""
         named = []
-        for told in self.said.splitlines():
-            before, missing, listed = told.partition("missing: ")
+        for line in self.said.splitlines():
+            before, missing, listed = line.partition("missing: ")
             named += _VARIABLE.findall(listed) if missing else _VARIABLE.findall(before)[:1]
         return named
 
@@ -231,7 +231,7 @@ def _alerts() -> str:
         raise SettingsError("\n".join(wrong))
     names = [channel.name for channel in found]
     if not names:
-        return "Alerts: nobody is told of failed runs; set ALERT_SMS_NUMBERS or ALERT_URLS"
+        return "Alerts: nobody is alerted of failed runs; set ALERT_SMS_NUMBERS or ALERT_URLS"
     return f"Alerts: {', '.join(names)}; silence after {settings.silence_hours} hours"
 
 
@@ -252,7 +252,7 @@ def _landlords() -> str:
     """Speaks to the mail server, up to a message."""
     mail = load(MailSettings)
     if not mail.landlord_emails_enabled:
-        return "Landlords: LANDLORD_EMAILS_ENABLED is false; they are told nothing"
+        return "Landlords: LANDLORD_EMAILS_ENABLED is false; they get no e-mail"
     Letters(mail)
     outcome = SmtpSender(mail.smtp_url.get_secret_value()).try_out()
     if not isinstance(outcome, Accepted):
@@ -276,6 +276,6 @@ def _paystack_answers() -> str:
             client.fetch_customer("CUS_leaseup_dagster_check")
         except KeyRejected:
             raise
-        except Refused:  # it was read, so the key was taken
+        except Refused:  # it was read, so the key was accepted
             pass
     return "Paystack answers and takes the key"

@@ -1,4 +1,4 @@
-"""What goes by itself for the operators: the alerts, the digest, and what is forgotten."""
+"""What goes by itself for the operators: the alerts, the digest, and what is deleted."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -26,7 +26,7 @@ _WILL_RETRY = "dagster/will_retry"
 _LAUNCHED_BY_SENSOR = "dagster/sensor_name"
 
 SAME_AGAIN = timedelta(hours=6)
-"""How long a failing job that sensors launch again and again is told of once."""
+"""How long a failing job that sensors launch again and again is reported once."""
 
 
 @dg.run_failure_sensor(
@@ -35,9 +35,9 @@ SAME_AGAIN = timedelta(hours=6)
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the operators (ALERT_SMS_NUMBERS, ALERT_URLS) of each run that failed: job,"
-    " run, reason and a link. A run that is started again by itself is told of when that fails;"
-    " one that a person launched and that is refused for its config is told to nobody;"
-    " a job that sensors launch again and again is told of once in six hours.",
+    " run, reason and a link. A run that is started again by itself is reported when that fails;"
+    " one that a person launched and that is refused for its config alerts nobody;"
+    " a job that sensors launch again and again is reported once in six hours.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     run = context.dagster_run
@@ -54,12 +54,12 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
         context.instance.add_run_tags(run.run_id, {ALERTED: REFUSED})
         context.log.info(
             f"Run {run.run_id} of {run.job_name} was refused for its config; who launched it sees"
-            " why, and nobody else is told"
+            " why, and nobody else is alerted"
         )
         return
     if _LAUNCHED_BY_SENSOR in record.tags and _alerted_recently(context.instance, run.job_name):
         context.log.info(
-            f"Run {run.run_id} of {run.job_name} failed, as one before it that was told"
+            f"Run {run.run_id} of {run.job_name} failed; no alert: one was sent for an earlier run"
         )
         return
     _alert_failure(context.instance, run, _reasons(context), context.log)
@@ -68,7 +68,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
 def _alert_failure(
     instance: dg.DagsterInstance, run: dg.DagsterRun, reasons: list[str], log: Logger
 ) -> None:
-    """And remember on the run that it was told, or that nobody could be."""
+    """And remember on the run that an alert was sent, or that none could be."""
     ui_url = load(AlertSettings).ui_url
     try:
         tell_operators(alert.failed_run(run.job_name, run.run_id, reasons, ui_url), log)
@@ -79,10 +79,11 @@ def _alert_failure(
 
 
 def _alerted_recently(instance: dg.DagsterInstance, job: str) -> bool:
-    """Whether a failure of this job was told within hours, and none of its runs succeeded since."""
+    """Whether a failure of this job was alerted within hours, and none of its runs succeeded
+    since."""
     lately = datetime.now(tz=timezone.utc) - SAME_AGAIN
-    told = dg.RunsFilter(job_name=job, tags={ALERTED: "yes"}, updated_after=lately)
-    records = instance.get_run_records(told, limit=1)
+    alerted = dg.RunsFilter(job_name=job, tags={ALERTED: "yes"}, updated_after=lately)
+    records = instance.get_run_records(alerted, limit=1)
     if not records:
         return False
     better = dg.RunsFilter(
@@ -124,7 +125,7 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the operators, once a day, when check_upcoming_invoices has not succeeded"
     " for ALERT_SILENCE_HOURS (26): a schedule that is off, or runs that fail each morning."
-    " Nobody is told when the daemon itself is down: let something outside check it.",
+    " Nobody is alerted when the daemon itself is down: let something outside check it.",
 )
 def morning_run_missing(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return evaluate_missed_morning(context, datetime.now(tz=timezone.utc))
@@ -149,15 +150,15 @@ def evaluate_missed_morning(context: dg.SensorEvaluationContext, now: datetime) 
         context.log,
     )  # fmt: skip
     context.update_cursor(missed_runs.Watch(kept.since, alerted_at=now).as_cursor())
-    return dg.SkipReason("The operators were told that the morning's run is missing")
+    return dg.SkipReason("The operators were alerted that the morning's run is missing")
 
 
 def _alert_what_was_not_sent(context: dg.SensorEvaluationContext) -> None:
-    """Failures of which nobody could be told when they happened: the outage often hides both."""
+    """Failures of which nobody could be alerted when they happened: the outage often hides both."""
     unsent = dg.RunsFilter(tags={ALERTED: "not yet"})
     for run in context.instance.get_runs(unsent, limit=3):
         with suppress(dg.Failure):
-            late = ["this could not be told when it happened; the run says why it failed"]
+            late = ["this could not be sent when it happened; the run says why it failed"]
             _alert_failure(context.instance, run, late, context.log)
 
 

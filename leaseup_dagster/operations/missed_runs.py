@@ -1,4 +1,4 @@
-"""Whether the morning's run has been missing for too long, and whether that was told. Pure."""
+"""Whether the morning's run has been missing for too long, and whether that was alerted. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ REPEAT_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Watch:
-    """What the sensor remembers from tick to tick: since when it looks, and when it last told."""
+    """What the sensor remembers from tick to tick: since when it checks, and when it last
+    alerted."""
 
     since: datetime
     alerted_at: datetime | None = None
@@ -30,8 +31,8 @@ def watch(cursor: str | None, now: datetime) -> Watch:
 
 
 def should_alert(kept: Watch, last_success: datetime | None, now: datetime, hours: int) -> bool:
-    """No success for more than `hours`, counted from when we began to look if there never was
-    one, and nobody told within a day."""
+    """No success for more than `hours`, counted from when we began to check if there never was
+    one, and no alert within a day."""
     if now - (last_success or kept.since) <= timedelta(hours=hours):
         return False
     return kept.alerted_at is None or now - kept.alerted_at >= REPEAT_AFTER

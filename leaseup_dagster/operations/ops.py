@@ -1,4 +1,4 @@
-"""The steps for operators, as Dagster sees them, and how anything of theirs is told."""
+"""The steps for operators, as Dagster sees them, and how anything of theirs is sent."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from leaseup_dagster.operations.channels import channels, send_all
 from leaseup_dagster.settings import AlertSettings, RunsSettings, load
 
 ALERTED = "leaseup/told"
-"""The tag that says of a failed run whether operators were told of it."""
+"""The tag that says of a failed run whether operators were alerted."""
 
 REFUSED = "nobody: refused for its config"
 
@@ -28,14 +28,14 @@ def tell_operators(alert: Alert, log: Logger) -> None:
 
     Raises dg.Failure when there are channels and none of them took it.
     """
-    told = send_all(channels(load(AlertSettings)), alert)
+    alerted = send_all(channels(load(AlertSettings)), alert)
     log.info(f"{alert.subject}. {alert.body}")
-    if not told:
-        log.warning("Nobody is told: set ALERT_SMS_NUMBERS or ALERT_URLS")
-    for name, why_not in told.items():
-        log.info(f"{name}: {f'not told: {why_not}' if why_not else 'told'}")
-    if told and all(told.values()):
-        raise dg.Failure("Nobody could be told; the log says why", allow_retries=False)
+    if not alerted:
+        log.warning("Nobody is alerted: set ALERT_SMS_NUMBERS or ALERT_URLS")
+    for name, why_not in alerted.items():
+        log.info(f"{name}: {f'not sent: {why_not}' if why_not else 'sent'}")
+    if alerted and all(alerted.values()):
+        raise dg.Failure("Nobody could be alerted; the log says why", allow_retries=False)
 
 
 @dg.op(
@@ -67,20 +67,20 @@ def _failed(
 def forget_runs(context: dg.OpExecutionContext) -> None:
     days = load(RunsSettings).retention_days
     ended_before = datetime.now(tz=timezone.utc) - timedelta(days=days)
-    forgotten = forget_runs_before(context.instance, ended_before)
-    context.log.info(f"Runs older than {days} days: {forgotten} deleted")
-    context.add_output_metadata({"deleted": forgotten})
+    deleted = forget_runs_before(context.instance, ended_before)
+    context.log.info(f"Runs older than {days} days: {deleted} deleted")
+    context.add_output_metadata({"deleted": deleted})
 
 
 def forget_runs_before(instance: dg.DagsterInstance, ended_before: datetime) -> int:
     """How many were deleted. What Dagster itself leaves behind goes first, so that a crash leaves
     nothing without its run."""
     old = dg.RunsFilter(statuses=_ENDED, updated_before=ended_before)
-    forgotten = 0
+    deleted = 0
     while ids := instance.get_run_ids(old, limit=_AT_A_TIME):
         for run_id in ids:
             instance.compute_log_manager.delete_logs(prefix=[run_id])
             shutil.rmtree(Path(instance.storage_directory()) / run_id, ignore_errors=True)
             instance.delete_run(run_id)
-        forgotten += len(ids)
-    return forgotten
+        deleted += len(ids)
+    return deleted

@@ -70,7 +70,7 @@ def read(response: "httpx.Response", *, now: float) -> Answer:
 def unanswered(error: "httpx.HTTPError") -> PaystackError:
     """The error for an exchange that ended without an answer.
 
-    Only the class of `error` is told: its text, and the request it holds, carry the URL.
+    Only the class of `error` is shown: its text, and the request it holds, carry the URL.
     """
     name = type(error).__name__
     if name in _NEVER_LEFT:

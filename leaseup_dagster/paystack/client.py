@@ -45,7 +45,7 @@ FETCH_CUSTOMER = "GET /customer/:code"
 
 _PAGE_SIZE = 100
 _SPARE_SECONDS = 0.6
-"""How late a slot may still be taken: less than what the quota leaves free of a minute, 0.7 s."""
+"""How late a slot may still be used: less than what the quota leaves free of a minute, 0.7 s."""
 
 Slot = NewType("Slot", float)
 """The `time.monotonic()` instant until which a slot of the quota may still be used."""
@@ -120,7 +120,7 @@ class PaystackClient:
             self._quota.give_back(CREATE)
 
     def may_still_use(self, slot: Slot) -> bool:
-        """Neither too late for it, nor has Paystack told us to wait since."""
+        """Neither too late for it, nor has Paystack asked us to wait since."""
         return slot > max(time.monotonic(), self._void_until)
 
     def create_payment_request(

@@ -3,14 +3,14 @@
     PaystackError
     ├── NotProcessed       certainly not carried out: it may be sent again
     │   └── NotSent        no request left: the run was asked to stop, or the mark went stale
-    ├── OutcomeUnknown     it left and no understandable answer came: look before sending again
+    ├── OutcomeUnknown     it left and no understandable answer came: check before sending again
     └── Refused            Paystack said no and would say it again: a person must act
         ├── KeyRejected    no call works until PAYSTACK_SECRET_KEY is right
         │   └── NoWayOut   nor until what the message names is: no request left
         └── NotFound       what the call names is not there
 
 Paystack's messages can quote what they were sent. E-mail addresses, phone numbers and keys are
-taken out before a message is kept, because errors end up in logs and in Dagster's event log.
+removed before a message is kept, because errors end up in logs and in Dagster's event log.
 """
 
 import re

@@ -12,7 +12,7 @@ def what_is_wrong(error: Exception, environment: Mapping[str, str]) -> str:
     """One sentence, without a value: a proxy's may hold a password."""
 
     def named(variables: Sequence[str], suspect: Callable[[str], bool]) -> str:
-        """Those that are set, rather those among them that look wrong."""
+        """Those that are set, rather those among them that seem wrong."""
         found = {name: value for name, value in environment.items() if name.upper() in variables}
         wrong = [name for name, value in found.items() if suspect(value)]
         return " or ".join(sorted(wrong or found)) or "The environment"

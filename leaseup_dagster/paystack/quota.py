@@ -14,10 +14,10 @@ class Quota(Protocol):
         """Take the next free slot of the endpoint; the seconds to wait until it."""
 
     def give_back(self, endpoint: str) -> None:
-        """A slot that was taken is not going to be used."""
+        """A reserved slot is not going to be used."""
 
     def learn(self, endpoint: str, requests_per_minute: int) -> None:
-        """Paystack has told how many requests a minute the endpoint takes."""
+        """Paystack has reported how many requests a minute the endpoint takes."""
 
     def pause(self, endpoint: str, seconds: float) -> None:
         """Nobody calls the endpoint for that long from now."""

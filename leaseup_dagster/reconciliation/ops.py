@@ -54,7 +54,7 @@ class ReconcileConfig(DayConfig):
 @dg.op(
     out=dg.DynamicOut(Window),
     retry_policy=SERVICE_UNREACHABLE,
-    description="Cuts the days to compare into weeks, newest first. Asks nobody.",
+    description="Cuts the days to compare into windows of a week, newest first. Asks nobody.",
 )
 def cut_into_weeks(
     context: dg.OpExecutionContext,
@@ -95,7 +95,7 @@ def reconcile_week(
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
     description="Asks Paystack about single payment requests: those that a person was to decide"
-    " about and the weeks did not name, and a few of invoices that have been open for long.",
+    " about and the windows did not name, and a few of invoices that have been open for long.",
 )
 def ask_again(
     context: dg.OpExecutionContext,

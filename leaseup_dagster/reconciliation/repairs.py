@@ -39,7 +39,7 @@ class Kind(Enum):
     ARCHIVED = "archived"
     AMOUNT = "amount differs"
     UNDECIDED = "undecided"  # a person must
-    WAITING = "waiting for a person"  # who was told of it on an earlier night
+    WAITING = "waiting for a person"  # who was alerted on an earlier night
     UNKNOWN_LEASE = "of no lease here"  # of another LeaseUp on the same integration; not touched
     FAILED = "failed"
     LEFT = "left"  # the run was asked to stop, or its time is up
@@ -106,7 +106,8 @@ class Repairs:
     def _settle(
         self, invoice_id: str, request: PaymentRequest, found: Difference, done: list[Finding]
     ) -> None:
-        """What was paid on the request is written down; what is in doubt, a person is told."""
+        """What was paid on the request is written down; what is in doubt is reported to a
+        person."""
         settled = records.settle(self.engine, invoice_id, request)
         if settled.written_cents or (settled.was_open and settled.paid):
             done.append(_finding(Kind.PAID, found, request))

@@ -17,7 +17,7 @@ _LINES = 50
 
 
 def total(reports: Sequence[WindowReport]) -> WindowReport:
-    """All weeks as one."""
+    """All windows as one."""
     return WindowReport(
         days=sum(report.days for report in reports),
         listed=sum(report.listed for report in reports),

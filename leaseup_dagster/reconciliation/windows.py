@@ -57,13 +57,15 @@ class _Day:
 
 
 def cut(since: date, until: date) -> list[Window]:
-    """Weeks from `until` back to `since`, both included: what is new is examined first."""
+    """Windows of a week from `until` back to `since`, both included: what is new is examined
+    first."""
     days = [until - timedelta(days=back) for back in range((until - since).days + 1)]
     return [Window(tuple(days[first : first + 7])) for first in range(0, len(days), 7)]
 
 
 def reconcile(window: Window, repairs: Repairs, seconds: float) -> WindowReport:
-    """List each day and repair what differs; what fails is tried again, what is left is told."""
+    """List each day and repair what differs; what fails is tried again, what is left is
+    reported."""
     give_up_at = time.monotonic() + seconds
     if seconds <= 0:
         return WindowReport(left=window.days)

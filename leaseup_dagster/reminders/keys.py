@@ -98,7 +98,7 @@ AFTER = {
 
 @dataclass(frozen=True)
 class ReminderDay:
-    """The day a run works for, and what it was told."""
+    """The day a run works for, and its config."""
 
     as_of: date
     marked_overdue: int

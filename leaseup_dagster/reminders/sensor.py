@@ -114,7 +114,7 @@ def _newest(instance: dg.DagsterInstance, today: date) -> dg.RunRecord | None:
 
 def _day(record: dg.RunRecord) -> date | None:
     """The day the run works for; None where its config is none."""
-    configured = str(_told(record.dagster_run).get("as_of") or "").strip()
+    configured = str(_config_of(record.dagster_run).get("as_of") or "").strip()
     try:
         return parse_date(configured, "as_of") if configured else _began_on(record)
     except ValueError:
@@ -127,7 +127,7 @@ def _began_on(record: dg.RunRecord) -> date:
     return johannesburg_date(datetime.fromtimestamp(record.start_time, tz=timezone.utc))
 
 
-def _told(run: dg.DagsterRun) -> Mapping[str, Any]:
+def _config_of(run: dg.DagsterRun) -> Mapping[str, Any]:
     """The config of the run's first step. A failed run's config may be no config at all."""
     found: Any = run.run_config
     for name in ("ops", mark_overdue_invoices.name, "config"):
@@ -136,7 +136,7 @@ def _told(run: dg.DagsterRun) -> Mapping[str, Any]:
 
 
 def _due(connection: Connection, rules: ReminderSettings, today: date) -> int:
-    """Invoices about which somebody is due a text, also those that will turn out to get none."""
+    """Invoices about which somebody is due a text, also those who will get none."""
     return len(batches.find(connection, batches.policy_of(rules), today).due)
 
 
@@ -153,7 +153,7 @@ def _left(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
 def _config(run: dg.DagsterRun, today: date) -> dict[str, Any]:
     """The same day, and what a person has confirmed for it: what is left is a part of that. Not
     `ignore_quiet_hours`, by which a person wanted texts then and there."""
-    told = _told(run)
-    kept = {name: told[name] for name in ("confirm_up_to",) if name in told}
+    config = _config_of(run)
+    kept = {name: config[name] for name in ("confirm_up_to",) if name in config}
     config = {"as_of": today.isoformat(), **kept}
     return {"ops": {mark_overdue_invoices.name: {"config": config}}}

@@ -133,7 +133,7 @@ class Demo:
         print("   Sent nothing.")
 
     def begin_telling(self) -> None:
-        """No history: what there is before the first run counts as told."""
+        """No history: what there is before the first run counts as notified."""
         _expect_equal(self.world.mail.caught, [], "the first run told somebody something")
         self.payments = evidence.payment_rows(self.world)
         print("   Sent nothing: landlords are told what is new from here on.")

@@ -1,4 +1,4 @@
-"""Whom a failed run and a silent morning are told to."""
+"""Who is alerted of a failed run and of a missing morning."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -7,7 +7,7 @@ from leaseup_dagster.settings.group import Group
 
 
 class AlertSettings(Group):
-    """Whom a failed run and a missing one are told to, beside Dagster's UI."""
+    """Who is alerted of a failed run and of a missing one, beside Dagster's UI."""
 
     model_config = SettingsConfigDict(env_prefix="ALERT_")
 

@@ -47,6 +47,6 @@ class MailSettings(Group):
 
     @property
     def statuses(self) -> tuple[str, ...]:
-        """The subscriptions whose landlords are told; none: all of them."""
+        """The subscriptions whose landlords are notified; none: all of them."""
         given = tuple(s.strip() for s in self.landlord_email_statuses.split(",") if s.strip())
         return () if given == ("ALL",) else given

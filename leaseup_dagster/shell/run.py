@@ -78,7 +78,7 @@ _INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
 def _followed(
     instance: dg.DagsterInstance, run_id: str, progress: Progress, print_line: Print
 ) -> Iterator[None]:
-    """Inside, the run's events are told as they come, whatever process writes them; on the way
+    """Inside, the run's events are shown as they come, whatever process writes them; on the way
     out also the last ones."""
     over, cursor = threading.Event(), None
 

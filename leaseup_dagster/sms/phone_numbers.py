@@ -37,7 +37,7 @@ def to_e164(typed: str) -> str | PhoneProblem:
 
     if len(list(phonenumbers.PhoneNumberMatcher(visible, _REGION))) > 1:
         return PhoneProblem.TWO_NUMBERS
-    # Parsing would turn letters into the digits on their keys, and make up a number.
+    # Parsing would convert letters into the digits on their keys, and make up a number.
     if any(character.isalpha() for character in visible):
         return PhoneProblem.LETTERS
     try:

@@ -3,8 +3,8 @@
     Outcome
     ├── Sent              the provider took it
     ├── NumberRefused     it will not text this number; others may go on
-    ├── NotSent           certainly not taken: it may be sent again
-    ├── AccountProblem    certainly not taken, nor will any other be until a person acts
+    ├── NotSent           certainly not accepted: it may be sent again
+    ├── AccountProblem    certainly not accepted, nor will any other be until a person acts
     └── Unknown           it may have been sent: counts as sent unless a lookup proves otherwise
 
 Outcomes carry the provider's code and our own words, never the number or the text. *Not sent*
@@ -88,7 +88,7 @@ class Sender(Protocol):
 
     def send(self, number: str, text: str, *, valid_seconds: int) -> Outcome:
         """Text an E.164 number. The provider drops what it could not deliver in `valid_seconds`,
-        if it can be told. Never raises for anything the provider or the network does."""
+        if that is known. Never raises for anything the provider or the network does."""
         ...
 
     def look_up(self, number: str, fingerprint: str, since: datetime) -> Outcome:

@@ -57,7 +57,7 @@ def test_billing_stops_after_the_first_few(
 
     assert not broken.success
     assert 5 <= recorded <= 5 + AT_ONCE, "those under way do not see each other"
-    # Twice as many hands as requests at once: what has its answer is recorded beside them.
+    # Twice as many workers as requests at once: what has its answer is recorded beside them.
     assert sent <= recorded + 3 + 2 * AT_ONCE
     finished = run(*CHECK)
     assert finished.success, failure_of(finished)

@@ -1,4 +1,4 @@
-"""What cancel_invoice would take back, for a person who looks before confirming. Writes nothing.
+"""What cancel_invoice would cancel, shown before it is confirmed. Writes nothing.
 
 Each invoice is shown as both sides have it at this moment; whether it can be cancelled is decided
 by the rule that the cancellation itself follows: a payment wins.

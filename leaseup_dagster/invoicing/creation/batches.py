@@ -37,9 +37,9 @@ def bill(
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds;
-    `on_progress` is told now and then how many months are done.
+    `on_progress` is called now and then with the number of months done.
 
-    Twice as many hands: while requests are out, others mark and record.
+    Twice as many workers: while requests are out, others mark and record.
     """
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]

@@ -169,7 +169,7 @@ def _compared_in_this_attempt(
     creation: InvoiceCreation,
     tasks: TaskSettings,
 ) -> InvoiceBatch:
-    """The batch, with a new look if the database may have lost something since the last one.
+    """The batch, checked again if the database may have lost something since the last one.
 
     What ended an earlier attempt may have been a standby that took over, without the last seconds.
     """
@@ -180,7 +180,7 @@ def _compared_in_this_attempt(
 
 
 def _began_before(context: dg.OpExecutionContext) -> bool:
-    """Whether this is not the step's first attempt: Dagster tries it again, or a broker hands it
+    """Whether this is not the step's first attempt: Dagster tries it again, or a broker passes it
     to another worker, which Dagster does not count."""
     if context.retry_number > 0:
         return True

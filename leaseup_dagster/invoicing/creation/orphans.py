@@ -108,7 +108,7 @@ def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[
 
 
 def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
-    """From when on to look; None if nothing is planned.
+    """From when on to list; None if nothing is planned.
 
     The last mark that led to a request, or Paystack's date of the last one that it answered if that
     is earlier: its clock may be behind. What was adopted does not count: it may have been found

@@ -12,7 +12,7 @@ _POLL_SECONDS = 0.5
 class Pending:
     """Months that nobody has begun, as far as this run knows; safe to use from many threads.
 
-    Once another run turns out to have one of them, `still_planned` is asked which are left.
+    Once another run has claimed one of them, `still_planned` is asked which are left.
     """
 
     def __init__(

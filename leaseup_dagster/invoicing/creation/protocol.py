@@ -59,7 +59,7 @@ class Kind(Enum):
     BROKEN = "broken"  # our own side failed: the ledger says where it stands
     STOPPED = "stopped"  # the run was asked to stop, or its time is up
     KEY_REJECTED = "key rejected"  # no request works until the setting is right
-    CLAIMED_ELSEWHERE = "taken"  # somebody else has it
+    CLAIMED_ELSEWHERE = "claimed elsewhere"  # by another run
     PLANNED_AGAIN = "planned again"  # an earlier attempt never arrived
     HELD = "held"  # not sent: Paystack could not be asked what it has, or nothing can be recorded
 
@@ -128,8 +128,8 @@ class InvoiceCreation:
 
     @contextmanager
     def _slot(self) -> Iterator[Slot]:
-        """A slot, and one of the requests at once. Few wait for the second with the first in hand,
-        and who waited too long for it waits for a slot again."""
+        """A slot, and one of the requests at once. Few wait for the second while they hold the
+        first, and who waited too long for it waits for a slot again."""
         with self.next_in_line:
             slot = self.paystack.wait_for_slot_to_create()
             self.at_once.acquire()

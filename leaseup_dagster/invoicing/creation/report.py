@@ -37,7 +37,7 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class InvoicingReport:
-    """How every month this run had in hand stands. Amounts in cents of a rand."""
+    """The state of every month this run worked on. Amounts in cents of a rand."""
 
     billed: tuple[InvoiceResult, ...]
     withdrawn: tuple[InvoiceResult, ...]

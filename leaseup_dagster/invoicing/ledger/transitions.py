@@ -227,7 +227,7 @@ def record(
 ) -> bool:
     """The invoice row and the ledger's `invoiced`, in one statement.
 
-    `number` is for a rehearsal, which must use up none of LeaseUp's. `made_at` is told by
+    `number` is for a rehearsal, which must use up none of LeaseUp's. `made_at` comes from
     Paystack's answer to the request, not by what was found later.
     False if the row was not `requesting` under this reference any more: nothing was written.
     """

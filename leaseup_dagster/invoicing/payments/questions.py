@@ -29,7 +29,7 @@ def decided(connection: Connection, invoice_id: str, request_code: str) -> Decid
 def keep(
     connection: Connection, invoice_id: str, request_code: str, question: Question | None
 ) -> bool:
-    """The question as it stands now; whether a person was told of it before.
+    """The question as it stands now; whether it was reported before.
 
     One that is no question any more is deleted, unless a person decided it: that stays known.
     """
@@ -61,7 +61,7 @@ def keep(
 
 
 def mark_reported(connection: Connection, codes: Sequence[str]) -> None:
-    """A person is told of the questions about these payment requests."""
+    """Mark as reported the questions about these payment requests."""
     connection.execute(
         update(question_table)
         .where(question_table.c.request_code.in_(codes), question_table.c.told_at.is_(None))

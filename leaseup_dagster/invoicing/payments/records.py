@@ -23,7 +23,7 @@ class Settled:
     """How an invoice stood, and what was made of it.
 
     `written_cents` is what was written down; `question` is what a person must decide about its
-    money, and `reported` whether a person was told of that before.
+    money, and `reported` whether that was reported before.
     """
 
     was_open: bool

@@ -59,7 +59,7 @@ rent AS (
     WHERE {ours_in_shard} AND (ours.state = 'requesting'
         OR (ours.state = 'invoiced' AND invoice.status IS DISTINCT FROM 'CANCELLED'))
 ),
-taken AS (
+existing_rent AS (
     SELECT lease_id, due_date,
            bool_or(apart = 0 AND NOT (cancelled OR gone OR undated)) AS billed,
            bool_or(apart = 0 AND cancelled) AS cancelled,
@@ -132,13 +132,13 @@ fact AS (
            coalesce(left(unit.name, 60), '') AS unit_name,
            coalesce(left(property.name, 60), '') AS property_name,
            main_tenant.id AS tenant_id, rent_rule.id AS recurring_billable_id,
-           coalesce(taken.billed, false) AS billed,
-           coalesce(taken.cancelled, false) AS cancelled,
-           coalesce(taken.deleted, false) AS deleted,
-           coalesce(taken.undated, false) AS undated,
-           coalesce(taken.nearby, false) AS nearby,
-           coalesce(taken.too_near, false) AS too_near,
-           taken.open_cents, rival.other_id,
+           coalesce(existing_rent.billed, false) AS billed,
+           coalesce(existing_rent.cancelled, false) AS cancelled,
+           coalesce(existing_rent.deleted, false) AS deleted,
+           coalesce(existing_rent.undated, false) AS undated,
+           coalesce(existing_rent.nearby, false) AS nearby,
+           coalesce(existing_rent.too_near, false) AS too_near,
+           existing_rent.open_cents, rival.other_id,
            ledger.state,
            coalesce(ledger.billing, 1) AS billing,
            :by_hand OR asked_for AS by_hand, :rebill OR asked_for AS rebill
@@ -149,9 +149,9 @@ fact AS (
     LEFT JOIN "user" AS landlord ON landlord.id = property."landlordId"
     LEFT JOIN main_tenant ON main_tenant.lease_id = month.lease_id
     LEFT JOIN rent_rule ON rent_rule.lease_id = month.lease_id
-    LEFT JOIN taken ON taken.lease_id = month.lease_id AND taken.due_date = month.due_date
-    LEFT JOIN rival ON rival.lease_id = month.lease_id AND rival.due_date = month.due_date
-    LEFT JOIN leaseup_dagster.invoice_ledger AS ledger
+    LEFT JOIN existing_rent ON existing_rent.lease_id = month.lease_id AND existing_rent.due_date =
+    month.due_date LEFT JOIN rival ON rival.lease_id = month.lease_id AND rival.due_date =
+    month.due_date LEFT JOIN leaseup_dagster.invoice_ledger AS ledger
       ON ledger.lease_id = month.lease_id AND ledger.due_date = month.due_date
      AND {ledger_in_shard}
     CROSS JOIN LATERAL (SELECT coalesce(

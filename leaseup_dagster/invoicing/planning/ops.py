@@ -51,7 +51,7 @@ class PlanConfig(DayConfig):
 
 
 class CheckConfig(PlanConfig):
-    """What check_upcoming_invoices can be told."""
+    """The config of check_upcoming_invoices."""
 
     confirm_up_to: int = Field(
         0, ge=0, description="Allow this many invoices although TASK_MAX_NEW_INVOICES is less."

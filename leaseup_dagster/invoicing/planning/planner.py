@@ -35,7 +35,7 @@ from leaseup_dagster.invoicing.planning.shards import (
 from leaseup_dagster.invoicing.rules.skip_reasons import NEEDS_A_PERSON
 from leaseup_dagster.settings import TaskSettings
 
-# Taken only where the portfolio is so large that its joins would go to disk.
+# Used only where the portfolio is so large that its joins would go to disk.
 _ALLOW_LARGE = text("SET LOCAL work_mem = '64MB'")
 _ONE_PLAN_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263002)")
 LISTED = 100
@@ -124,7 +124,7 @@ of_landlord AS (
 # Counts, sums and the first few of one reading: two would be of two moments, and take twice as
 # long.
 _CONSIDERED = f"""
-SELECT 'count' AS about, to_jsonb(summary) AS told FROM ({_SUMMARY}) AS summary
+SELECT 'count' AS about, to_jsonb(summary) AS found FROM ({_SUMMARY}) AS summary
 UNION ALL SELECT 'bill', to_jsonb(would_bill) FROM would_bill
 UNION ALL SELECT 'skip', to_jsonb(would_skip) FROM would_skip
 UNION ALL SELECT 'landlord', to_jsonb(of_landlord) FROM of_landlord
@@ -151,7 +151,7 @@ def planned(
         guard.execute(_ONE_PLAN_AT_A_TIME)
         parts = shards(guard, large=large)
         with ExitStack() as stack:
-            # The first shard is planned by the hand that holds the lock.
+            # The first shard is planned by the worker that holds the lock.
             workers = [guard, *(stack.enter_context(engine.begin()) for _ in parts[1:])]
             plans = side_by_side(
                 lambda worker, shard: _plan(worker, as_of, tasks, bill_from, shard), workers, parts
@@ -230,11 +230,11 @@ def evaluate(
     connection.execute(_ALLOW_LARGE)
     asked = statement(eligibilities(_months(bill_from), shard.has) + _FIRST + _CONSIDERED)
     values = _bindings(as_of, tasks, bill_from) | shard.bindings | _LISTING | {"limit": limit}
-    told: dict[str, list[Any]] = {"count": [], "bill": [], "skip": [], "landlord": []}
+    found: dict[str, list[Any]] = {"count": [], "bill": [], "skip": [], "landlord": []}
     for row in connection.execute(asked, values):
-        told[row.about].append(SimpleNamespace(**row.told))
+        found[row.about].append(SimpleNamespace(**row.found))
     # Rows of a union come in no order.
-    counts = sorted(told["count"], key=lambda row: row.reason or "")
+    counts = sorted(found["count"], key=lambda row: row.reason or "")
     bill, skip = (
         [
             Eligibility(
@@ -244,11 +244,11 @@ def evaluate(
                 row.note,
                 row.landlord_id or "",
             )
-            for row in told[about]
+            for row in found[about]
         ]
         for about in ("bill", "skip")
     )
-    landlords = {row.landlord_id: Billed(row.invoices, row.cents) for row in told["landlord"]}
+    landlords = {row.landlord_id: Billed(row.invoices, row.cents) for row in found["landlord"]}
     return Preview(_plan_of(counts, as_of), bill, skip, landlords)
 
 

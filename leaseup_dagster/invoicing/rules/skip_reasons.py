@@ -96,7 +96,7 @@ _MEANING = {
     SkipReason.BILLED_ANOTHER_AMOUNT: "This month was billed at another amount than the lease's"
     " rent is now. If the new one is meant: cancel_invoice, then create_invoice, rebill: true.",
     SkipReason.IN_PROGRESS: "An earlier request for this month has no answer yet;"
-    " it is looked up, not repeated.",
+    " it is checked, not repeated.",
     SkipReason.CANCELLED_BY_PERSON: "This month's invoice was cancelled by a person."
     " To bill it again, launch create_invoice with rebill: true.",
     SkipReason.INVOICE_DELETED: "This month was billed, and its invoice was deleted from LeaseUp;"

@@ -18,7 +18,7 @@ _NO_STATUS = "aws-sns"
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
     description="Asks Twilio what became of the texts of the last week that it took and has not"
-    " yet told. Sends nothing. Fails the run if Twilio cannot be asked.",
+    " yet said. Sends nothing. Fails the run if Twilio cannot be asked.",
 )
 def ask_for_delivery_status(
     context: dg.OpExecutionContext,
@@ -34,9 +34,9 @@ def ask_for_delivery_status(
         return
     statuses = delivery_status.update(engine, sms, seconds_left(context, tasks.taking_seconds))
     said = ", ".join(f"{count} {status}" for status, count in statuses.statuses.most_common())
-    context.log.info(f"Delivery of texts: {said or 'nothing new'}; {statuses.not_asked} not told")
+    context.log.info(f"Delivery of texts: {said or 'nothing new'}; {statuses.not_asked} not known")
     context.add_output_metadata(
-        {**statuses.statuses, "not told": statuses.not_asked, "why": statuses.why}
+        {**statuses.statuses, "not known": statuses.not_asked, "why": statuses.why}
     )
     if statuses.not_asked and not statuses.statuses:
         raise dg.Failure(f"No delivery status: {statuses.why}", allow_retries=False)

@@ -1,6 +1,6 @@
 """SQL: the communications record, which is the reminder ledger read as evidence of what was sent.
 
-Who is reminded of rent may ask years later to be shown when they were told. A text is forgotten
+Who is reminded of rent may ask years later to be shown when they were notified. A text is deleted
 when its retention is over and its invoice settled; while that is open, the row still keeps its
 tenant from being texted twice, and only what is personal about it goes.
 """
@@ -117,7 +117,8 @@ def remember_template(connection: Connection, template_hash: str, template: str)
 
 
 def undecided(connection: Connection, provider: str, since: datetime, limit: int) -> list[str]:
-    """Message ids of texts whose delivery may still be told, the longest unasked first."""
+    """Message ids of texts whose delivery status may still change, those not asked about for
+    longest first."""
     values = {"provider": provider, "since": since, "limit": limit}
     return list(connection.execute(_UNDECIDED, values).scalars())
 

@@ -1,4 +1,4 @@
-"""SQL: which invoices are overdue, what is still due on them, and who is to be told.
+"""SQL: which invoices are overdue, what is still due on them, and who is to be reminded.
 
 Set-based: LeaseUp has no index on any foreign key. Amounts become whole cents here, half up.
 """
@@ -47,7 +47,7 @@ def mark_overdue(connection: Connection, as_of: date) -> int:
     due = _due(invoice.c.dueDate < as_of, invoice.c.status == "PENDING")
     marked = connection.execute(
         update(invoice)
-        # The status again: one that was paid while we looked stays PAID.
+        # The status again: one that was paid while we checked stays PAID.
         .where(invoice.c.id == due.c.id, invoice.c.status == "PENDING")
         .values(status="OVERDUE", updatedAt=utc_now)
     )

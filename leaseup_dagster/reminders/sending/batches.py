@@ -124,7 +124,7 @@ def remind(
 ) -> list[ReminderResult]:
     """Text about what is still due of the batch, a round after the other, so that when the time is
     up hardly any was asked about in vain. After so many seconds nothing new begins; `on_progress`
-    is told now and then how far it is."""
+    is called now and then with the progress."""
     began = tell_at = time.monotonic()
     results: list[ReminderResult] = []
     handled = 0

@@ -45,7 +45,7 @@ from leaseup_dagster.tables import ROWS_SHOWN, Section, page_and_tables, shown_w
 
 
 class ReminderConfig(DayConfig):
-    """What send_late_payment_reminders can be told."""
+    """The config of send_late_payment_reminders."""
 
     ignore_quiet_hours: bool = Field(
         False, description="Text now, whatever REMINDER_QUIET_HOURS says."

@@ -62,7 +62,7 @@ def of_invoices(late: LateInvoices, results: Iterable[ReminderResult]) -> dict[s
     found = Counter(_kind(said) for said in kinds.values())
     unsaid = max(0, late.late - late.waiting - late.finished - len(kinds))
     found[Kind.LEFT] += min(late.left, unsaid)
-    # The rest were settled between the list and their turn: nothing was due on them any more.
+    # The rest were settled between the list and their batch: nothing was due on them any more.
     found[Kind.NO_LONGER_LATE] += unsaid - min(late.left, unsaid)
     said = {_OF_INVOICES[kind]: found[kind] for kind in _OF_INVOICES}
     said |= {

@@ -1,4 +1,4 @@
-"""Ask Paystack how an invoice stands, before anybody is told that it is unpaid.
+"""Ask Paystack how an invoice stands, before anybody is reminded that it is unpaid.
 
 No SQL and no HTTP in here, only their order. What Paystack knows and LeaseUp does not is recorded:
 the payments and PAID in one transaction, each payment once.

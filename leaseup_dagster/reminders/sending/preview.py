@@ -24,7 +24,7 @@ COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "messages it co
 class Preview:
     late: LateInvoices
     rows: Sequence[tuple[str, str, int, str, str, int]]
-    # Late as well, and no text: rows of `chase`.
+    # Late as well, and no text: rows of `late_tenants`.
     skipped: Sequence[tuple[Cell, ...]]
 
 

@@ -2,7 +2,7 @@
 
 mark, committed → send → record. A marked row is never sent for again unless it is proven that
 nothing was sent: what a crash or a lost answer leaves behind counts as sent. Searched for later, it
-may turn into sent or refused, never into send again.
+may become sent or refused, never due again.
 """
 
 import time
@@ -121,7 +121,7 @@ class ReminderDelivery:
                 if not records.lock_if_open(connection, part.invoice_id):
                     others.append(text.result(part, Kind.NO_LONGER_LATE))
                 elif ledger.number_was_texted(connection, wanted) or ledger.texted_since(
-                    # Another run, of another day, may have texted since this one looked.
+                    # Another run, of another day, may have texted since this one checked.
                     connection,
                     wanted,
                     self.rules.repeat_days,
@@ -174,7 +174,7 @@ class ReminderDelivery:
         return _Marked(text.about(parts), body, tuple(marks))
 
     def _send(self, sender: Sender, number: str, body: str, send_before: float) -> Outcome:
-        # The last look: a process that was paused after its mark drops it instead of sending.
+        # The last check: a process that was paused after its mark drops it instead of sending.
         if self.paystack.stop.is_set() or time.monotonic() >= send_before:
             return NotSent("not sent: asked to stop, or its mark went stale")
         hours = QuietHours.of(self.rules)

@@ -1,4 +1,4 @@
-"""What Paystack says before anybody is told that they have not paid."""
+"""What Paystack says before anybody is reminded that they have not paid."""
 
 from sqlalchemy import Connection, text
 
