@@ -77,12 +77,12 @@ class _Nowhere(io.StringIO):
 
 def _best(act: Callable[[], object]) -> float:
     """Seconds, of a few rounds the shortest."""
-    taken = []
+    seconds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         act()
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 def _scan(connection: Connection) -> None:

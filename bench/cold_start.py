@@ -17,7 +17,7 @@ from leaseup_dagster.sandbox.world import World, a_world
 OURS, EMPTY = "leaseup_dagster.definitions", "bench.empty"
 ROUNDS = 7
 
-# What a code server does with a module, in a process that has Dagster's storage at hand.
+# What a code server does with a module, in a process that has Dagster's storage ready.
 _LOAD = (
     "import importlib, sys; from dagster import DagsterInstance;"
     "DagsterInstance.get();"

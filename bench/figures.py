@@ -35,12 +35,12 @@ def _number(value: float) -> str:
 
 def tell(figures: Iterable[Figure]) -> list[Figure]:
     """Print each as soon as it is known."""
-    told = []
+    printed = []
     for figure in figures:
         wanted = f"   (wanted: {figure.wanted})" if figure.wanted else ""
         print(f"  {figure.what}: {figure.measured}{wanted}", flush=True)
-        told.append(figure)
-    return told
+        printed.append(figure)
+    return printed
 
 
 def measure(module: str) -> list[Figure]:

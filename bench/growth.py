@@ -49,9 +49,9 @@ def figures() -> Iterator[Figure]:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
             sizes.append(apart.submit(_of, leases).result())
     for at, what in enumerate(WHAT):
-        taken = [size.seconds[at] for size in sizes]
-        said = ", ".join(f"{seconds:.2f} s" for seconds in taken)
-        tenfold = math.log10(taken[-1] / taken[0]) / math.log10(SIZES[-1] / SIZES[0])
+        times = [size.seconds[at] for size in sizes]
+        said = ", ".join(f"{seconds:.2f} s" for seconds in times)
+        tenfold = math.log10(times[-1] / times[0]) / math.log10(SIZES[-1] / SIZES[0])
         yield Figure(
             f"{what}, of {', '.join(f'{leases:,}' for leases in SIZES)} leases",
             f"{said}: {10**tenfold:.1f} times as long for ten times as many",

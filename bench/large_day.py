@@ -116,7 +116,7 @@ def bill(world: World, storage: Engine, invoices: int) -> int:
 
 
 def _pause(world: World, daemon: "subprocess.Popen[bytes]") -> None:
-    """Until it is time for another look; the daemon must not end meanwhile."""
+    """Until it is time for another check; the daemon must not end meanwhile."""
     look_again_at = time.monotonic() + _WAIT_SECONDS
     if world.children.wait(daemon, until=lambda: time.monotonic() > look_again_at) is not None:
         raise SystemExit(world.log_tail())

@@ -41,8 +41,8 @@ JOB = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
 def figures() -> Iterator[Figure]:
     yield _figure("one process", _processes(1, LIMIT), WANTED)
     yield _figure("four processes", _processes(4, LIMIT), WANTED)
-    for told in (2 * LIMIT, LIMIT // 2):
-        yield _figure(f"told {told} in a header", _processes(1, told), WANTED_OF_RUNS)
+    for reported in (2 * LIMIT, LIMIT // 2):
+        yield _figure(f"limited to {reported} by a header", _processes(1, reported), WANTED_OF_RUNS)
     yield _figure(f"one run in a shell on {FEW:,}", _runs_in_shells(1, FEW), WANTED_OF_RUNS)
     yield _figure(f"four shells at once on {MANY:,}", _runs_in_shells(4, MANY), WANTED_OF_RUNS)
     yield _figure(f"a day of {A_DAY:,} under the daemon", _a_day(), WANTED_OF_RUNS)
@@ -59,7 +59,8 @@ def _figure(what: str, used_and_refused: tuple[float, int], wanted: float) -> Fi
 
 
 def _processes(count: int, limit: int) -> tuple[float, int]:
-    """The part of `limit` that is used, by workers that think it is LIMIT until they are told."""
+    """The part of `limit` that is used, by workers that think it is LIMIT until the header says
+    otherwise."""
     with (
         tempfile.TemporaryDirectory(prefix="leaseup-bench-") as folder,
         embedded_postgres(Path(folder) / "data") as server,

@@ -70,7 +70,7 @@ def figures() -> Iterator[Figure]:
         os.chdir(folder)  # an .env in the working directory would win over ours
         with embedded_postgres(Path(folder) / "data", durable=True) as postgres:
             postgres.create_leaseup("sending")
-            what = f"{REMINDERS:,} reminders, {ASKED_AT_ONCE} asked and {FAILURE_THRESHOLD} texted at once,"
+            what = f"{REMINDERS:,} reminders, {ASKED_AT_ONCE} asked, {FAILURE_THRESHOLD} texted at once,"
             yield at_least(f"{what} beside a bare loop", _sending(postgres.url("sending")), 0.7)
             for invoices, seconds in WANTED.items():
                 name = f"scanning_{invoices}"
@@ -198,7 +198,8 @@ def _fill(engine: Engine, **sizes: int) -> None:
 
 @contextmanager
 def _stand_in(name: str, *arguments: str) -> Iterator[str]:
-    """A stand-in in a process of its own, so that it does not take turns with what is measured."""
+    """A stand-in in a process of its own, so that it does not share a core with what is
+    measured."""
     module = f"leaseup_dagster.sandbox.{name}"
     command = [sys.executable, "-m", module, "--port", "0", "--latency-ms", str(LATENCY_MS)]
     process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)

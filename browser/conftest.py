@@ -81,7 +81,7 @@ class Ui:
         return list(self.ask(asked)["runsOrError"]["results"])
 
     def until(self, holds: Callable[[], bool], seconds: float = 90) -> None:
-        """Look twice a second until it holds."""
+        """Poll twice a second until it holds."""
         for _ in range(int(seconds * 2)):
             if holds():
                 return

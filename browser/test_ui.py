@@ -100,7 +100,7 @@ def test_an_invoice_is_looked_at_before_it_is_taken_back(ui: Ui) -> None:
     page = ui.open(f"/runs/{run_id}")
     page.get_by_text("[Show Markdown]").first.click()
     expect(page.get_by_text("what confirm: true does").last).to_be_visible()
-    ui.shot("cancel-look")
+    ui.shot("cancel-preview")
 
     run_id = ui.launch(job, config_of(step, **named, confirm="true"))
     assert ui.ended(job, run_id) == "FAILURE"
@@ -206,7 +206,7 @@ def test_a_failed_run_is_told_and_goes_on_from_its_failure(ui: Ui, world: World)
     ui.until(lambda: any(run_id in text for text in world.twilio.texts_to(OPERATOR)))
     page = ui.open(f"/runs/{run_id}")
     expect(page.get_by_text("Why the run failed, and what to do:")).to_be_visible()
-    ui.shot("failed_run-told")
+    ui.shot("failed_run-alerted")
 
 
 def test_a_run_at_work_shows_how_far_it_is(ui: Ui, world: World) -> None:

@@ -4,7 +4,7 @@
 #
 #   DAGSTER_WEBSERVER_URL=http://127.0.0.1:3000 examples/create_invoice.sh LEASE_ID [DUE_DATE]
 #
-# Its tag says that no person launched it: operators are then told also of a wrong lease id.
+# Its tag says that no person launched it: operators are then alerted also of a wrong lease id.
 #
 # Prints the run's id. The run itself is queued: its outcome is in the UI, at /runs/ID.
 set -euo pipefail

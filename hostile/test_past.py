@@ -1,4 +1,4 @@
-"""The sandbox's past looks like one: in Dagster's pages, in LeaseUp and at the stand-ins."""
+"""The sandbox's past is complete: in Dagster's pages, in LeaseUp and at the stand-ins."""
 
 from datetime import datetime, timedelta, timezone
 

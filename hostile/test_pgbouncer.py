@@ -1,4 +1,4 @@
-"""Through PgBouncer in transaction mode, told nothing but the URL."""
+"""Through PgBouncer in transaction mode, given nothing but the URL."""
 
 import pytest
 from sqlalchemy import Engine, text

@@ -157,8 +157,8 @@ def test_a_standby_takes_over_without_the_last_seconds(
 
 @contextmanager
 def kept_full(server: Server) -> Iterator[None]:
-    """Inside, each byte of its disk that is free or that a restart gives back is taken, and what
-    room the server has in the files of its log, which would do for dozens of invoices."""
+    """Inside, each byte of its disk that is free or that a restart gives back is used up, and what
+    space the server has in the files of its log, which would do for dozens of invoices."""
     filler = server.folder / "filler"
     over = threading.Event()
 

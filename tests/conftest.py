@@ -36,7 +36,7 @@ OURS = (
 
 
 def keep_temporary_files_in_memory() -> None:
-    """Where there is room for it: making a database then takes a tenth of the time."""
+    """Where there is enough memory: making a database then takes a tenth of the time."""
     shared_memory = Path("/dev/shm")
     roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > 4 << 30
     if roomy and os.access(shared_memory, os.W_OK):
@@ -224,7 +224,7 @@ def gate(engine: Engine) -> Iterator[Callable[..., Gate]]:
 
 
 def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Look until it holds; the test fails if it never does."""
+    """Poll until it holds; the test fails if it never does."""
     give_up_at = time.monotonic() + seconds
     look_again = threading.Event()
     while not holds():

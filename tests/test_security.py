@@ -53,7 +53,7 @@ class NoQuota:
 
 
 def jobs(lease: str, invoice: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """Every job of the product and what it is told."""
+    """Every job of the product and its config."""
     return {
         "preview_upcoming_invoices": {"preview_invoices": AS_OF},
         "create_paystack_customers": {},

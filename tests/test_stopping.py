@@ -33,7 +33,7 @@ def sixty_leases(connection: Connection, paystack: PaystackStandIn) -> None:
 
 def test_work_that_lasts_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leaseup_dagster.stopping.PROGRESS_SECONDS", 0)
-    told: list[int] = []
+    reported: list[int] = []
     gate, stop = threading.Event(), threading.Event()
 
     def act(item: int) -> int:
@@ -42,13 +42,13 @@ def test_work_that_lasts_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> 
         return item
 
     def tell(done: int) -> None:
-        told.append(done)
+        reported.append(done)
         if done:
             gate.set()
 
     assert in_flight(act, range(3), width=3, stop=stop, on_progress=tell) == [0, 1, 2]
-    assert 1 in told
-    assert told == sorted(told)
+    assert 1 in reported
+    assert reported == sorted(reported)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -59,7 +59,7 @@ def test_a_run_told_to_stop_sends_nothing_more_and_records_what_is_in_flight(
     paystack: PaystackStandIn,
     number: signal.Signals,
 ) -> None:
-    """Told so in the second batch, with a retry policy on every step.
+    """Asked to stop in the second batch, with a retry policy on every step.
 
     A plain RetryPolicy takes the signal for a failure and sends all the rest; this test is what
     holds `StoppableRetryPolicy`, and our reading of Dagster's internals, to the pinned release.

@@ -36,8 +36,8 @@ class NotificationDay:
 
 @dg.op(
     retry_policy=SERVICE_UNREACHABLE,
-    description="The first time: counts all there is as notified. Each time: counts as notified what is new"
-    " of landlords who are not served, and gives up what a fallen run marked.",
+    description="The first time, counts all there is as notified. Each time, counts as notified"
+    " what is new of landlords who are not served, and gives up what a crashed run claimed.",
 )
 def begin_telling(
     context: dg.OpExecutionContext,
@@ -92,8 +92,8 @@ def tell_each_landlord(
 
 
 @dg.op(
-    description="Says who was notified, who was not and why. Fails the run if the mail server did not"
-    " take an e-mail, for another reason than its address.",
+    description="Says who was notified, who was not and why. Fails the run if the mail server did"
+    " not accept an e-mail, for another reason than its address.",
 )
 def report_telling(
     context: dg.OpExecutionContext, day: NotificationDay, engine: dg.ResourceParam[Engine]

@@ -134,19 +134,21 @@ class Demo:
 
     def begin_telling(self) -> None:
         """No history: what there is before the first run counts as notified."""
-        _expect_equal(self.world.mail.caught, [], "the first run told somebody something")
+        _expect_equal(self.world.mail.caught, [], "the first run notified somebody something")
         self.payments = evidence.payment_rows(self.world)
-        print("   Sent nothing: landlords are told what is new from here on.")
+        print("   Sent nothing: landlords are notified of what is new from here on.")
 
     def notify_landlords(self) -> None:
         """Each landlord who is served reads of each of their new invoices and payments, once."""
         addresses = [str(message["To"]) for message in self.world.mail.caught]
-        _expect_equal(len(addresses), len(set(addresses)), "somebody was told twice")
+        _expect_equal(len(addresses), len(set(addresses)), "somebody was notified twice")
         wanted = {
             "invoice": evidence.new_invoices(self.world),
             "payment": evidence.payment_rows(self.world) - self.payments,
         }
-        _expect_equal(evidence.notified(self.world), wanted, "landlords were told something else")
+        _expect_equal(
+            evidence.notified(self.world), wanted, "landlords were notified of something else"
+        )
         letters = [text_of(message) for message in self.world.mail.caught]
         print(
             f"   Sent {len(addresses)} e-mails about {wanted['invoice']} invoices and"
@@ -200,7 +202,7 @@ class Step:
     job: str
     op: str
     intro: str
-    look: Callable[[Demo], None]
+    verify: Callable[[Demo], None]
     config: Callable[[Demo], dict[str, Any]] = lambda demo: {"as_of": demo.today.isoformat()}
     first: Callable[[Demo], None] = lambda demo: None
 
@@ -231,10 +233,11 @@ STEPS = [
          Demo.reconcile, _tonight, Demo.pay),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "texts the late", Demo.remind),
     Step("send_late_payment_reminders", "mark_overdue_invoices", "once more", Demo.remind_again),
-    Step("explain_lease", "explain_one_lease", "one lease's whole timeline", Demo.explain, _explained),
-    Step("cancel_invoice", "choose_invoices_to_cancel", "takes one invoice back", Demo.cancel,
+    Step("explain_lease", "explain_one_lease", "one lease's timeline", Demo.explain, _explained),
+    Step("cancel_invoice", "choose_invoices_to_cancel", "cancels one invoice", Demo.cancel,
          _taken_back),
-    Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day", Demo.notify_landlords),
+    Step("tell_landlords", "begin_telling", "each landlord's e-mail of the day",
+         Demo.notify_landlords),
     Step("report_arrears", "add_up_arrears", "who owes how much, for how long", Demo.owe),
 ]  # fmt: skip
 
@@ -253,7 +256,7 @@ def run(today: date) -> None:
             step.first(demo)
             if not world.execute(step.job, {step.op: step.config(demo)}):
                 raise Unexpected(f"{step.job} failed:\n\n{world.log_tail()}")
-            step.look(demo)
+            step.verify(demo)
             print(f"   ({time.monotonic() - start:.1f} s)")
         print()
         demo.conclude()

@@ -183,13 +183,13 @@ def payment_rows(world: World) -> int:
 
 
 def new_invoices(world: World) -> int:
-    """Billed in the demo, of landlords who are told."""
+    """Billed in the demo, of landlords who are notified."""
     with world.engine.connect() as connection:
         return int(connection.execute(_NEW_INVOICES).scalar_one())
 
 
 def notified(world: World) -> dict[str, int]:
-    """How many invoices and payments landlords were told of."""
+    """How many invoices and payments landlords were notified of."""
     with world.engine.connect() as connection:
         return {kind: number for kind, number in connection.execute(_TOLD)}
 

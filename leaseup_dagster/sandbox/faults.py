@@ -52,7 +52,7 @@ class Fault:
     """What happens to one request, or to several.
 
     `accepts` is whether the provider does what it was asked; `hangs` is when it falls silent
-    until `release` or `abandon`; `ending` turns its answer into what the caller gets.
+    until `release` or `abandon`; `ending` converts its answer into what the caller gets.
     """
 
     ending: Callable[[Reply], Ending] = _as_it_is
@@ -156,7 +156,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in store. They are taken in the order in which they were given."""
+    """The faults in store. They are used in the order in which they were given."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

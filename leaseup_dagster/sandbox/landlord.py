@@ -1,4 +1,4 @@
-"""A landlord's hands in LeaseUp's application: the rows that its pages write, and nothing else.
+"""What a landlord does in LeaseUp's application: the rows that its pages write, and nothing else.
 
 Where a page first asks Paystack, so does this.
 """

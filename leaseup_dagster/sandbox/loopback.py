@@ -84,7 +84,7 @@ class Loopback:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, except that it stops at once: uvicorn looks ten times a second."""
+    """Uvicorn's server, except that it stops at once: uvicorn checks ten times a second."""
 
     def __init__(self, app: Any, loopback: Loopback) -> None:
         class Connection(H11Protocol):

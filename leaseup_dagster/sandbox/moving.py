@@ -2,7 +2,7 @@
 
 In Dagster's database, in LeaseUp's tables and ours, and in the books of the stand-ins. Whatever was
 there before was moved in its slot, and is older than the moment at which the next thing begins: by
-that LeaseUp's rows are told apart. Dagster's are by their ids.
+that LeaseUp's rows are distinguished. Dagster's are by their ids.
 """
 
 import json

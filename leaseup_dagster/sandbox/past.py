@@ -1,7 +1,7 @@
 """Days that the sandbox never lived through: what Dagster would have launched in them, and when.
 
-Each job is really run, one after the other and now, since Dagster cannot be told the time. What a
-run left behind is then moved back to the hour at which its schedule would have launched it.
+Each job is really run, one after the other and now, since Dagster cannot be given another time.
+What a run left behind is then moved back to the hour at which its schedule would have launched it.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,7 @@
 
 As a process of its own: `python -m leaseup_dagster.sandbox.paystack --port 8811`. There, and
 everywhere, `GET /_sandbox/state` tells what exists, `POST /_sandbox/pay/{code}` pays, and
-`GET /pay` is a page on which a person can. Who pays in full is told to `webhook_url`.
+`GET /pay` is a page on which a person can. Who pays in full is announced to `webhook_url`.
 """
 
 import argparse
@@ -62,7 +62,7 @@ class PaystackStandIn(Loopback):
         self.faults = Faults()
         self.requests: list[Seen] = []
         self.webhook_url = ""
-        """Who is told that a request was paid; empty: nobody hears of it."""
+        """Who is notified that a request was paid; empty: nobody hears of it."""
         self._books = Books()
         self._endpoints = Endpoints(self._books, self.habits)
 
@@ -132,7 +132,7 @@ class PaystackStandIn(Loopback):
         except ClientDisconnect:
             return
         if request.url.path.startswith(("/_sandbox/", "/pay/")) or request.url.path == "/pay":
-            # In a thread: whoever is told of a payment may ask us something.
+            # In a thread: whoever is notified of a payment may ask us something.
             reply = await run_in_threadpool(self._operate, request.method, request.url.path)
             await _send(reply, scope, receive, send)
             return

@@ -56,7 +56,7 @@ class Endpoints:
                 raise Refusal(404, f"Cannot {call.method} {call.path}", None)
             with self._books.lock:
                 reply = self._handlers[call.endpoint](call)
-            return replace(reply, headers={**reply.headers, **self._gate.told()})
+            return replace(reply, headers={**reply.headers, **self._gate.headers()})
         except Refusal as refusal:
             return refusal.reply
 

@@ -62,7 +62,7 @@ class Gate:
         self._check_key(call)
         self._check_rate(call)
 
-    def told(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         """The headers of an answer that let it pass."""
         if self._habits.rate_limit is None or not self._habits.reports_limit:
             return {}

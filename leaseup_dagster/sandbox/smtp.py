@@ -1,4 +1,4 @@
-"""A mail server on this machine that catches what it is sent, and fails as it is told to."""
+"""A mail server on this machine that catches what it is sent, and fails on request."""
 
 import asyncio
 import logging
@@ -23,8 +23,8 @@ logging.getLogger("mail.log").setLevel(logging.ERROR)
 class Answers:
     """What it says from now on, to everybody or `to` one address; `times`: so often, then as usual.
 
-    `breaks`: the connection is lost `before` the message, or `after` it was taken; or nothing more
-    is said, `silent before` it or `silent after`.
+    `breaks`: the connection is lost `before` the message, or `after` it was accepted; or nothing
+    more is said, `silent before` it or `silent after`.
     """
 
     rcpt: str = "250 OK"

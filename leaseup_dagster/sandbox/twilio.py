@@ -110,7 +110,7 @@ class TwilioStandIn(Loopback):
         self._refused[number] = error(status, code)
 
     def accept(self, number: str) -> None:
-        """Texts to `number` are taken again, as after START."""
+        """Texts to `number` are accepted again, as after START."""
         self._refused.pop(number, None)
 
     def texts_to(self, number: str) -> list[str]:

@@ -91,7 +91,7 @@ def test_killed_before_a_refusal_is_remembered(
     child.kill()
     held.open()
 
-    assert not run(JOB).success, "the refusal was told to nobody yet"
+    assert not run(JOB).success, "the refusal was reported to nobody yet"
     assert run(JOB).success
     assert paystack.requests == []
 

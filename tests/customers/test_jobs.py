@@ -83,7 +83,7 @@ def test_one_that_fails_to_the_end_is_reported_and_fails_the_run(
 def test_a_refused_tenant_fails_the_run_once_and_is_left_alone_then(
     run: Run, tenants: Tenants, paystack: PaystackStandIn
 ) -> None:
-    """A person must act, and is told once; a run that is red for ever tells nobody anything."""
+    """A person must act, and is alerted once; a run that is always red says nothing."""
     bad, *_ = tenants(3)
     paystack.faults.on(CREATE, Fault.refuse(400, "Invalid phone"), matching=f'"{bad}"', times=None)
 

@@ -82,7 +82,7 @@ def test_a_large_table_is_not_read_again_while_nobody_writes_to_it() -> None:
     ("table", "later"),
     [
         pytest.param(TenantTable(LARGE.bytes, 8), timedelta(), id="it was written to"),
-        pytest.param(LARGE, POLL_INTERVAL, id="the last look is long ago"),
+        pytest.param(LARGE, POLL_INTERVAL, id="the last check is long ago"),
         pytest.param(TenantTable(CHEAP_BYTES, 7), timedelta(), id="it is small"),
         pytest.param(TenantTable(LARGE.bytes, None), timedelta(), id="nobody counts"),
     ],

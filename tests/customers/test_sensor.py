@@ -1,4 +1,4 @@
-"""The sensor over time: new tenants arrive, runs fail, daemons restart; nobody is forgotten."""
+"""The sensor over time: new tenants arrive, runs fail, daemons restart; nobody is left out."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone

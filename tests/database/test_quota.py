@@ -87,13 +87,13 @@ def test_a_limit_that_was_told_is_followed_by_all(engine: Engine) -> None:
 
 def test_a_lower_limit_also_holds_for_the_slots_that_are_out_already(engine: Engine) -> None:
     quota = SharedQuota(engine, 600, follow=True)
-    taken = [quota.reserve(CREATE) for _ in range(10)]
+    waits = [quota.reserve(CREATE) for _ in range(10)]
 
     quota.learn(CREATE, 300)
 
     # Eleven requests take as long as eleven at the lower limit do, with the ten that are too close.
     assert quota.reserve(CREATE) == pytest.approx(10 * 60 / (300 * PACE), abs=0.2)
-    assert taken[-1] == pytest.approx(9 * INTERVAL, abs=0.2)
+    assert waits[-1] == pytest.approx(9 * INTERVAL, abs=0.2)
 
 
 def test_a_lower_limit_makes_no_pause_longer_than_its_slots(engine: Engine) -> None:
@@ -106,8 +106,8 @@ def test_a_lower_limit_makes_no_pause_longer_than_its_slots(engine: Engine) -> N
 
 
 def test_a_limit_that_was_set_is_kept_whatever_is_told(engine: Engine) -> None:
-    told = SharedQuota(engine, 600, follow=True)
-    told.learn(CREATE, 6)
+    follower = SharedQuota(engine, 600, follow=True)
+    follower.learn(CREATE, 6)
     set_by_a_person = SharedQuota(engine, 600)
     set_by_a_person.learn(CREATE, 1)
 

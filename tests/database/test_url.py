@@ -13,8 +13,8 @@ from leaseup_dagster.settings import SettingsError
 OURS = {"connect_timeout", "options"}
 
 
-def told(query: str) -> dict[str, object]:
-    """What psycopg is told beside what each run is."""
+def parameters(query: str) -> dict[str, object]:
+    """What psycopg gets beside what each run is."""
     given = engine_url(f"postgresql://someone:hunter2@db/leaseup?{query}").query
     return {name: value for name, value in given.items() if name not in OURS}
 
@@ -36,7 +36,7 @@ def ca_file(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_what_only_they_know_is_left_out(parameter: str) -> None:
-    assert told(parameter) == {}
+    assert parameters(parameter) == {}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_they_mean_is_said_in_libpqs_words(
 ) -> None:
     filled = {name: value.format(ca=ca_file) for name, value in expected.items()}
 
-    assert told(query.format(ca=ca_file)) == filled
+    assert parameters(query.format(ca=ca_file)) == filled
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_they_mean_is_said_in_libpqs_words(
 )
 def test_what_cannot_be_meant_is_named_with_what_to_write(query: str, why: str) -> None:
     with pytest.raises(SettingsError, match=f"DATABASE_URL: {why}") as error:
-        told(query)
+        parameters(query)
     assert "hunter2" not in str(error.value)
 
 
@@ -116,6 +116,6 @@ def test_a_schema_with_capitals_or_odd_characters_is_found(
 
 
 def test_every_parameter_that_is_handed_on_is_one_of_libpqs(ca_file: Path) -> None:
-    query = told(f"sslcert={ca_file}&application_name=a&keepalives=1&gssencmode=disable")
+    query = parameters(f"sslcert={ca_file}&application_name=a&keepalives=1&gssencmode=disable")
 
     assert conninfo_to_dict(**query) == {name: str(value) for name, value in query.items()}

@@ -83,15 +83,15 @@ def bill(engine: Engine, paystack: PaystackStandIn) -> Iterator[Callable[[], Non
         yield run
 
 
-def words(told: Timeline) -> str:
-    return as_text(told.headline, told.sections())
+def words(timeline: Timeline) -> str:
+    return as_text(timeline.headline, timeline.sections())
 
 
 def test_a_lease_that_is_to_be_billed(explain: Explain, lease: Lease) -> None:
-    told = explain(lease())
+    timeline = explain(lease())
 
-    assert "rent due 2026-12-01: to be billed, R8 500.00" in told.headline
-    assert told.next_steps == (
+    assert "rent due 2026-12-01: to be billed, R8 500.00" in timeline.headline
+    assert timeline.next_steps == (
         "2026-12-01: the next check_upcoming_invoices (every day at 07:00 SAST) bills R8 500.00.",
     )
 
@@ -99,10 +99,10 @@ def test_a_lease_that_is_to_be_billed(explain: Explain, lease: Lease) -> None:
 def test_a_lease_that_is_not_yet_due_says_on_which_day_it_is_billed(
     explain: Explain, lease: Lease
 ) -> None:
-    told = explain(lease(start=date(2027, 3, 1)))
+    timeline = explain(lease(start=date(2027, 3, 1)))
 
-    assert told.eligibilities[0].reason == SkipReason.NOT_YET_DUE
-    assert "2027-03-01: billed on 2027-01-10 at 07:00 SAST" in told.next_steps[0]
+    assert timeline.eligibilities[0].reason == SkipReason.NOT_YET_DUE
+    assert "2027-03-01: billed on 2027-01-10 at 07:00 SAST" in timeline.next_steps[0]
 
 
 def test_a_lease_whose_next_month_is_invoiced_says_when_the_one_after_is(
@@ -203,12 +203,12 @@ def test_every_reason_for_not_billing_is_told_with_its_meaning(
     arrange(connection, lease_id)
     served = "TRIAL_ACTIVE" if reason is SkipReason.LANDLORD_NOT_SERVED else ""
 
-    told = explain(lease_id, landlord_statuses=served)
+    timeline = explain(lease_id, landlord_statuses=served)
 
-    assert reason in [eligibility.reason for eligibility in told.eligibilities]
-    assert reason.words in told.headline
-    assert reason.meaning in words(told)
-    assert told.next_steps
+    assert reason in [eligibility.reason for eligibility in timeline.eligibilities]
+    assert reason.words in timeline.headline
+    assert reason.meaning in words(timeline)
+    assert timeline.next_steps
 
 
 @pytest.mark.parametrize(
@@ -238,8 +238,8 @@ def test_everything_about_a_billed_lease_is_told(
 
     said = words(explain(lease_id))
 
-    for told in (row.id, row.paystackId, str(row.invoiceNumber), "R500.00", "T123", "PENDING"):
-        assert told in said
+    for timeline in (row.id, row.paystackId, str(row.invoiceNumber), "R500.00", "T123", "PENDING"):
+        assert timeline in said
     history = [line.split() for line in said.split("History\n")[1].splitlines()[1:]]
     assert [line[6:8] for line in history] == [
         ["planned", "outside"], ["planned", "requesting"], ["requesting", "invoiced"],
@@ -301,19 +301,19 @@ def test_reminders_are_told_with_the_day_of_the_next(
     untold = an_invoice(connection, lease_id, date(2026, 12, 1))
     remind(connection, invoice, tenant, as_of=date(2026, 11, 19), step=3)
 
-    told = explain(lease_id)
+    timeline = explain(lease_id)
 
-    (row,) = told.sections()["reminders"][1]
+    (row,) = timeline.sections()["reminders"][1]
     assert row[3:8] == (3, "+27*****4567", "sent", "SM1", "delivered")
     assert (
         f"Invoice {invoice}: tenant {tenant} is texted on 2026-11-26 at 09:00 SAST (reminder 4)"
-        in (words(told))
+        in (words(timeline))
     )
     assert (
         f"Invoice {untold}: tenant {tenant} is texted on 2026-12-05 at 09:00 SAST (reminder 1)"
-        in (words(told))
+        in (words(timeline))
     )
-    assert f"reminder 3 of {invoice} to {tenant}" in words(told)
+    assert f"reminder 3 of {invoice} to {tenant}" in words(timeline)
 
 
 def test_who_had_the_last_reminder_is_texted_no_more(
@@ -346,9 +346,9 @@ def test_nothing_personal_is_told(explain: Explain, connection: Connection) -> N
 
 
 def test_a_lease_without_any_history_is_explained(explain: Explain, lease: Lease) -> None:
-    told = explain(lease(automaticInvoice=False, start=date(2030, 1, 1)))
+    timeline = explain(lease(automaticInvoice=False, start=date(2030, 1, 1)))
 
-    assert [name for name, (_, rows) in told.sections().items() if rows] == [
+    assert [name for name, (_, rows) in timeline.sections().items() if rows] == [
         "what happens next", "today's plan", "the lease",
     ]  # fmt: skip
 
@@ -456,11 +456,11 @@ def test_a_program_reads_the_same_as_json(
 
     assert cli.main() == 0
 
-    said, told = json.loads(capsys.readouterr().out), explain(lease_id)
+    said, timeline = json.loads(capsys.readouterr().out), explain(lease_id)
     assert (said["lease"], said["as of"]) == (lease_id, str(TODAY))
-    assert said["headline"] == told.headline
-    assert set(told.sections()) <= set(said)
-    assert said["what happens next"] == list(told.next_steps)
+    assert said["headline"] == timeline.headline
+    assert set(timeline.sections()) <= set(said)
+    assert said["what happens next"] == list(timeline.next_steps)
     assert said["the lease"]["rent"] == "R8 500.00"
     assert [row["to"] for row in said["history"]] == ["planned", "requesting", "invoiced"]
     assert said["payments"] == []

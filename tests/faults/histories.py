@@ -49,7 +49,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
         date(2026, 1, 20), date(2026, 3, 10)))  # fmt: skip
     def begin(self, starts: tuple[date, ...], today: date) -> None:
         self.tally.histories += 1
-        number_from(1000)  # the same ids, and so the same order, whenever it is told again
+        number_from(1000)  # the same ids, and so the same order, whenever it is repeated
         self._context = self.world.fresh()
         self._context.__enter__()
         self.today = today
@@ -60,7 +60,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
         self.messages: list[dict[str, Any]] = []
         self.gone: set[str] = set()
         self.edited = 0
-        self.forgotten: set[str] = set()
+        self.lost: set[str] = set()
         self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
     def _a_lease(self, start: date) -> str:
@@ -142,12 +142,12 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 30, 400]))
     def a_backup_of_the_books_is_restored(self, hours: int) -> None:
-        self.tell(f"what was billed in the last {hours} hours is forgotten")
+        self.tell(f"what was billed in the last {hours} hours is lost")
         self.tally.events["backups restored"] += 1
         newer = "attempted_at > now() - make_interval(hours => :hours)"
         ledger = "leaseup_dagster.invoice_ledger"
         lost = self.world.rows(f"SELECT reference FROM {ledger} WHERE {newer}", hours=hours)
-        self.forgotten |= {str(reference) for (reference,) in lost}
+        self.lost |= {str(reference) for (reference,) in lost}
         invoices = f"(SELECT invoice_id FROM {ledger} WHERE {newer})"
         for forget in (
             f'DELETE FROM transaction WHERE "invoiceId" IN {invoices}',
@@ -155,7 +155,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
             f"DELETE FROM {ledger} WHERE {newer}",
         ):
             self.world.connection.execute(text(forget), {"hours": hours})
-        # What was texted about them is forgotten as well: it may be texted once more.
+        # What was texted about them is lost as well: it may be texted once more.
         known = {str(code) for (code,) in self.world.rows('SELECT "paystackId" FROM invoice')}
         self.texts.sent = {k: days for k, days in self.texts.sent.items() if k[0] in known}
 
@@ -169,7 +169,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
             self._remind(None)
             self._messages_arrive()
             self._reconcile(None)
-            self.today += timedelta(days=90)  # a day on which nobody was told yet
+            self.today += timedelta(days=90)  # a day on which nobody was notified yet
             self._tell_landlords("healthy")
         finally:
             self.tally.requests += len(self.world.paystack.payment_requests)
@@ -183,7 +183,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
     def _bill(self, disturbed: str | None, *, ends: bool = False) -> None:
         self.tally.events["morning runs"] += 1
         morning = Mornings.of(self.world)
-        morning.width = 1  # one after the other, or no history could be told twice
+        morning.width = 1  # one after the other, or no history could be repeated
         morning.timeout_seconds = 0.4 if disturbed and "silence" in disturbed else 5
         morning.run(self.today, self._heal(disturbed, ends))
         self.world.heal()
@@ -192,7 +192,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
         self._check_safety()
         if disturbed is None:
             promises.every_month_is_billed(self.world, self.today)
-            promises.books_agree(self.world, self.forgotten, self.gone)
+            promises.books_agree(self.world, self.lost, self.gone)
             one_bill_for_a_home_and_month(self.world)
 
     def _remind(self, disturbed: str | None, *, ends: bool = False) -> None:

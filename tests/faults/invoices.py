@@ -1,4 +1,4 @@
-"""Three leases whose rent falls due on 1 December, and the morning's run, room by room."""
+"""Three leases whose rent falls due on 1 December, and the morning's run, step by step."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -112,9 +112,11 @@ class Mornings:
 
     def check_explained(self) -> None:
         """I5: what is not billed is explained, in the ledger or by what the run reports."""
-        told = {outcome.key.lease_id for outcome in self.outcomes if outcome.why}
+        explained = {outcome.key.lease_id for outcome in self.outcomes if outcome.why}
         rows = self.world.rows("SELECT lease_id, state, error FROM leaseup_dagster.invoice_ledger")
-        silent = [row for row in rows if row[1] != "invoiced" and not row[2] and row[0] not in told]
+        silent = [
+            row for row in rows if row[1] != "invoiced" and not row[2] and row[0] not in explained
+        ]
         assert silent == []
 
     def check(self) -> None:

@@ -1,4 +1,5 @@
-"""The landlord of a random history is told what is new; and the promise, written a second time."""
+"""The landlord of a random history is notified of what is new; and the promise, written a second
+time."""
 
 from typing import Any
 
@@ -23,8 +24,8 @@ _SENT = """SELECT id FROM invoice WHERE status NOT IN ('DRAFT', 'CANCELLED')
 
 
 class ToldLandlords:
-    """A rule of a history. It has a `world`, and `sent`: the invoices that were there to be told
-    of when the landlord was told."""
+    """A rule of a history. It has a `world`, and `sent`: the invoices that were there to notify of
+    when the landlord was notified."""
 
     def begin_telling(self: Any) -> None:
         self.sent: set[object] = set()
@@ -33,8 +34,8 @@ class ToldLandlords:
     @rule(days=st.sampled_from([0, 1, 1, 3]), what=WHAT)
     def the_landlord_is_told(self: Any, days: int, what: str) -> None:
         self._days_pass(days)
-        self.tell(f"the landlord is told: {what}")
-        self.tally.events[f"landlords told, {what}"] += 1
+        self.tell(f"the landlord is notified: {what}")
+        self.tally.events[f"landlords notified, {what}"] += 1
         self._tell_landlords(what)
 
     def _tell_landlords(self: Any, what: str) -> None:
@@ -45,15 +46,17 @@ class ToldLandlords:
         tell_landlords(self.world, self.today, lambda: None)
         self.world.mail.answers = Answers()
         left = [state in ("sent", "unknown") for (state,) in self.world.rows(asked, day=self.today)]
-        # One e-mail a day: what came after it is told on the next.
+        # One e-mail a day: what came after it goes into the next.
         if any(left) and not any(state in ("sent", "unknown") for (state,) in before):
             self.sent |= there
         lines = sum(map(_invoices_in, map(text_of, self.world.mail.caught)))
         if lines != len(self.sent):
             kind = Bothered if lines > len(self.sent) else Loss
-            raise kind(f"the landlord was told of {lines} invoices, and {len(self.sent)} were sent")
+            raise kind(
+                f"the landlord was notified of {lines} invoices, and {len(self.sent)} were sent"
+            )
         if what == "healthy" and not before and there - self.sent:
-            raise Loss(f"the landlord was not told of {there - self.sent}")
+            raise Loss(f"the landlord was not notified of {there - self.sent}")
 
 
 def _invoices_in(letter: str) -> int:

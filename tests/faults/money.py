@@ -10,7 +10,7 @@ _OPEN = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
 
 
 class Miscounted(AssertionError):
-    """A payment is in LeaseUp twice, or not at all, and nobody is told."""
+    """A payment is in LeaseUp twice, or not at all, and nobody is alerted."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def recorded(world: World) -> dict[str, int]:
 
 
 def books_are_one(world: World) -> None:
-    """After a healthy night: for every invoice recorded = received, or a person is told."""
+    """After a healthy night: for every invoice recorded = received, or a person is alerted."""
     asked = {
         str(invoice)
         for (invoice,) in world.rows("SELECT invoice_id FROM leaseup_dagster.payment_question")
@@ -85,7 +85,7 @@ def books_are_one(world: World) -> None:
         )
     }
     for money in of_every_invoice(world):
-        request, told = money.request, money.invoice in asked
+        request, asked_about = money.request, money.invoice in asked
         if request.request_code not in ours:
             continue
         if request.paid and money.status in _OPEN:
@@ -93,10 +93,15 @@ def books_are_one(world: World) -> None:
         # A list does not say what was paid in part: that is asked when LeaseUp knows of a part, or
         # when it is late.
         known = request.paid or money.status not in ("PENDING", "OVERDUE")
-        if known and money.recorded != money.received and not told:
-            raise Miscounted(f"nobody is told: {money}")
-        if known and money.received and money.otherwise + money.received > money.due and not told:
-            raise Miscounted(f"more than was billed, and nobody is told: {money}")
+        if known and money.recorded != money.received and not asked_about:
+            raise Miscounted(f"nobody is alerted: {money}")
+        if (
+            known
+            and money.received
+            and money.otherwise + money.received > money.due
+            and not asked_about
+        ):
+            raise Miscounted(f"more than was billed, and nobody is alerted: {money}")
         settled = money.status in ("PAID", "CANCELLED")
-        if settled and not request.paid and not request.archived and not told:
+        if settled and not request.paid and not request.archived and not asked_about:
             raise Miscounted(f"settled, and still payable: {money}")

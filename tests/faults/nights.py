@@ -65,7 +65,7 @@ class Night:
         return any(f.kind is Kind.FAILED for f in report.findings)
 
     def _log(self) -> bool:
-        told = [f.request_code for f in self.findings if f.kind is Kind.UNDECIDED]
+        asked_about = [f.request_code for f in self.findings if f.kind is Kind.UNDECIDED]
         with self._repairs.engine.begin() as connection:
-            questions.mark_reported(connection, told)
+            questions.mark_reported(connection, asked_about)
         return False

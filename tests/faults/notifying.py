@@ -21,7 +21,7 @@ LANDLORDS = 3
 
 
 def began(connection: Connection) -> None:
-    """As if landlords had been told for long: the first run tells nobody anything."""
+    """As if landlords had been notified for long: the first run notifies nobody."""
     connection.exec_driver_sql(
         "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2020-01-01')"
     )
@@ -81,19 +81,22 @@ class Tellings:
     def run(self, as_of: date, heal: Heal | None) -> None:
         tell_landlords(self.world, as_of, heal)
 
-    def told(self) -> Counter[str]:
+    def notified(self) -> Counter[str]:
         return Counter(str(message["To"]) for message in self.inbox.caught)
 
     def check_nothing_twice(self) -> None:
-        assert set(self.told().values()) <= {1}, self.told()
+        assert set(self.notified().values()) <= {1}, self.notified()
 
     def check_others_are_told(self) -> None:
-        assert self.told().total() >= LANDLORDS - 1, self.told()
+        assert self.notified().total() >= LANDLORDS - 1, self.notified()
 
     def check(self) -> None:
-        """Everyone was told, but for those whose e-mail may have been lost; nobody who is not
+        """Everyone was notified, but for those whose e-mail may have been lost; nobody who is not
         served; nothing is left under way."""
         self.check_nothing_twice()
-        assert set(self.told()) | self.silent == set(self.addresses), (self.told(), self.silent)
+        assert set(self.notified()) | self.silent == set(self.addresses), (
+            self.notified(),
+            self.silent,
+        )
         states = self.world.rows("SELECT DISTINCT state FROM leaseup_dagster.landlord_email")
         assert {state for (state,) in states} <= {"sent", "unknown", "deferred", "refused"}, states

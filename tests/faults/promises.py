@@ -57,7 +57,7 @@ def every_month_is_billed(world: World, as_of: date) -> None:
         ' FROM lease WHERE id IN (SELECT "leaseId" FROM tenant_lease)'
     )
     # How far a month reaches: an invoice dated so near to a due date is treated as it, and a person
-    # is told. One without a date, or that was deleted, holds what it may stand for.
+    # is shown. One without a date, or that was deleted, holds what it may stand for.
     invoices: dict[object, list[tuple[date, int]]] = {}
     for lease, due, reach in world.rows(
         """SELECT "leaseId", coalesce("dueDate", "createdAt"::date),
@@ -85,10 +85,10 @@ def every_month_is_billed(world: World, as_of: date) -> None:
             raise Loss(f"lease {lease} has no invoice for {due} as of {as_of}")
 
 
-def books_agree(world: World, forgotten: set[str], gone: set[str]) -> None:
+def books_agree(world: World, lost: set[str], gone: set[str]) -> None:
     """I5, after a healthy run: every month has ended, and each side knows of the other's.
 
-    What a restored backup has `forgotten` (references) may wait until its month is due again;
+    What a restored backup has `lost` (references) may wait until its month is due again;
     whose invoice was deleted is `gone` (request codes).
     """
     ledger = world.rows(
@@ -113,7 +113,7 @@ def books_agree(world: World, forgotten: set[str], gone: set[str]) -> None:
         and request.request_code not in gone
         # One that was cancelled, because LeaseUp had billed the month meanwhile.
         and not (request.archived and request.request_code not in codes)
-        and (request.request_code in codes or about["reference"] not in forgotten)
+        and (request.request_code in codes or about["reference"] not in lost)
     }
     about_ours = {r.request_code for r in world.paystack.payment_requests if r.metadata} - gone
     written = {
@@ -218,7 +218,7 @@ class Texts:
             # Rent for a day after the lease is over is for a person, and for no tenant.
             ' AND NOT EXISTS (SELECT FROM lease WHERE lease.id = invoice."leaseId"'
             ' AND lease."endDate" < invoice."dueDate")'
-            # One text a person and day: the rest is told on the next.
+            # One text a person and day: the rest goes into the next.
             " AND NOT EXISTS (SELECT FROM leaseup_dagster.reminder_ledger AS today"
             " WHERE today.tenant_id = reader.id AND today.as_of = :as_of"
             " AND today.state IN ('sent', 'unknown', 'sending'))",

@@ -70,9 +70,9 @@ class Registrations:
         assert sum(code is not None for code in self.codes().values()) >= TENANTS - 1, self.codes()
 
     def check_explained(self) -> None:
-        """I5: who has none is told of by the run, or refused with a reason that is kept."""
-        told = {outcome.tenant_id for outcome in self.outcomes if outcome.why}
-        assert told | {t for t, code in self.codes().items() if code} == set(self.tenants)
+        """I5: who has none is named by the run, or refused with a reason that is kept."""
+        explained = {outcome.tenant_id for outcome in self.outcomes if outcome.why}
+        assert explained | {t for t, code in self.codes().items() if code} == set(self.tenants)
 
     def check(self) -> None:
         """Each has the customer with its own e-mail address, and there are no others."""

@@ -100,9 +100,9 @@ class Reminding:
 
     def check_explained(self) -> None:
         """I5: who was not texted is explained by what the run reports."""
-        told = {result.invoice_id for result in self.results}
+        explained = {result.invoice_id for result in self.results}
         texted = {one.invoice for one in self.late if self.texts()[one.number]}
-        assert told | texted == {one.invoice for one in self.late}
+        assert explained | texted == {one.invoice for one in self.late}
         assert all(result.why or result.kind is not Kind.UNKNOWN for result in self.results)
 
     def check(self) -> None:

@@ -40,12 +40,12 @@ SCENES: dict[str, tuple[str, type[Scene]]] = {
 class FullStorage(InMemoryEventLogStorage):
     """Dagster's event log on a disk that is full after so many events."""
 
-    room = 10**9
+    space = 10**9
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        if self.room <= 0:
+        if self.space <= 0:
             raise OSError(28, "No space left on device")
-        self.room -= 1
+        self.space -= 1
         super().store_event(event)
 
 
@@ -93,20 +93,20 @@ def launch(environment: None, storage: FullStorage) -> Iterator[Callable[..., bo
         yield execute
 
 
-@pytest.mark.parametrize("room", [3, 14, 22, 28, 36])
+@pytest.mark.parametrize("space", [3, 14, 22, 28, 36])
 @pytest.mark.parametrize("process", SCENES)
 def test_dagsters_storage_is_full(
     world: World, launch: Callable[..., bool], storage: FullStorage, cell: Cell, process: str,
-    room: int,
+    space: int,
 ) -> None:  # fmt: skip
     """After so many of its events, wherever in the run that is."""
     job, scene = SCENES[process]
-    cell(process, f"Dagster's storage is full after {room} events", "new run")
+    cell(process, f"Dagster's storage is full after {space} events", "new run")
     there = scene(world)
-    storage.room = room
+    storage.space = space
     launch(job)
     there.check_nothing_twice()
-    storage.room = 10**9
+    storage.space = 10**9
     world.time_passes(minutes=10)
 
     assert launch(job)

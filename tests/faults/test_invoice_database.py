@@ -62,7 +62,7 @@ def left_unanswered(fault: Callable[[], Fault]) -> Callable[[Mornings], None]:
     return leave
 
 
-def forgotten(mornings: Mornings) -> None:
+def lost(mornings: Mornings) -> None:
     """A backup was restored after everything was billed."""
     mornings.run(mornings.day, None)
     mornings.restore_a_backup()
@@ -77,7 +77,7 @@ GIVEN: dict[Commit, Callable[[Mornings], None]] = {
     NO_ANSWER: answer(Fault.drop_after_accepting),
     REFUSAL: answer(lambda: Fault.status(400)),
     RELEASE: answer(lambda: Fault.rate_limit(x_ratelimit_reset="0")),
-    EXPECTED: forgotten,
+    EXPECTED: lost,
     MARK_AGAIN: left_unanswered(Fault.drop_before_accepting),
     ADOPTION: left_unanswered(Fault.drop_after_accepting),
 }

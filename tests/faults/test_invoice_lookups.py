@@ -14,7 +14,7 @@ from tests.faults.world import FETCH, FETCH_CUSTOMER, LIST, World, another_reque
 
 pytestmark = pytest.mark.faults
 
-LOOKS = {FETCH_CUSTOMER: "customer", LIST: "list", FETCH: "request"}
+LISTS = {FETCH_CUSTOMER: "customer", LIST: "list", FETCH: "request"}
 BREAKS = by_name(
     "connection closed before it was accepted",
     "accepted, then silence",
@@ -42,12 +42,12 @@ def unanswered(mornings: Mornings, world: World) -> Mornings:
 
 @pytest.mark.parametrize("recovery", [Recovery.OP_RETRY, Recovery.NEXT_DAY], ids=str)
 @pytest.mark.parametrize("broken", BREAKS, ids=str)
-@pytest.mark.parametrize("endpoint", LOOKS, ids=LOOKS.values())
+@pytest.mark.parametrize("endpoint", LISTS, ids=LISTS.values())
 def test_a_look_breaks(
     unanswered: Mornings, world: World, cell: Cell, endpoint: str, broken: Broken,
     recovery: Recovery,
 ) -> None:  # fmt: skip
-    cell("invoices", f"search for the {LOOKS[endpoint]}: {broken}", recovery)
+    cell("invoices", f"search for the {LISTS[endpoint]}: {broken}", recovery)
     world.paystack.faults.on(endpoint, broken.make(), times=None)
     unanswered.timeout_seconds = 0.3 if broken.silent else 5
 

@@ -1,4 +1,4 @@
-"""What breaks while landlords are told: the mail server, a commit, the process."""
+"""What breaks while landlords are notified: the mail server, a commit, the process."""
 
 import re
 

@@ -60,7 +60,7 @@ def rent_raised(world: World, lease: str) -> None:
 def test_an_edit_between_our_plan_and_our_request(
     world: World, mornings: Mornings, cell: Cell, act: Act, made: int, invoices: list
 ) -> None:
-    """The check Paystack for what was forgotten comes between the two."""
+    """The check Paystack for what was lost comes between the two."""
     cell("invoices", f"LeaseUp between plan and request: {act.__name__}", Recovery.NEXT_DAY)
     lease = mornings.victim.lease_id
     (own,) = world.rows('SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=lease)

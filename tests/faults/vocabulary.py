@@ -161,7 +161,7 @@ _FAILS = [
 
 def severed_with(commits: Sequence[Commit]) -> list[tuple[Commit, Severed, Recovery]]:
     """Every commit with every way of breaking it. Each way of going on follows a cut connection;
-    the rarer breaks take the ways of going on in turn."""
+    the rarer breaks take the ways of going on one after the other."""
     cells: list[tuple[Commit, Severed, Recovery]] = []
     for number, commit in enumerate(commits):
         in_turn = EVERY[number % 3 :] + EVERY[: number % 3]

@@ -47,7 +47,7 @@ def due_lease(connection: Connection, customer: str) -> Callable[..., LedgerKey]
 
 @pytest.fixture
 def plan(engine: Engine, tasks: TaskSettings) -> Callable[..., InvoicePlan]:
-    """Plans, as of TODAY unless told otherwise."""
+    """Plans, as of TODAY unless another day is given."""
 
     def make(as_of: date = TODAY) -> InvoicePlan:
         with planner.planned(engine, as_of, tasks) as plan:
@@ -101,18 +101,18 @@ def backup(connection: Connection) -> Callable[[], Callable[[], None]]:
 def stands(engine: Engine, planned: LedgerKey) -> Callable[[], InvoiceResult]:
     """How the planned month stands in the ledger now."""
 
-    def look() -> InvoiceResult:
+    def check() -> InvoiceResult:
         with engine.connect() as connection:
             return queries.results(connection, [planned])[0]
 
-    return look
+    return check
 
 
 @pytest.fixture
 def found_unanswered(engine: Engine, planned: LedgerKey) -> Callable[..., Unanswered]:
     """The month as a later run finds it; `settled`: its settling time has passed meanwhile."""
 
-    def look(*, settled: bool = False) -> Unanswered:
+    def check(*, settled: bool = False) -> Unanswered:
         with engine.begin() as connection:
             if settled:
                 connection.execute(
@@ -123,4 +123,4 @@ def found_unanswered(engine: Engine, planned: LedgerKey) -> Callable[..., Unansw
                 )
             return queries.unanswered(connection, [planned], settle_seconds=120)[0]
 
-    return look
+    return check

@@ -38,11 +38,11 @@ Tick = Callable[..., dg.RunRequest | dg.SkipReason]
 
 @pytest.fixture
 def tick(engine: Engine, own: dg.DagsterInstance) -> Tick:
-    def look(later: timedelta = timedelta()) -> dg.RunRequest | dg.SkipReason:
+    def check(later: timedelta = timedelta()) -> dg.RunRequest | dg.SkipReason:
         context, now = dg.build_sensor_context(instance=own), datetime.now(tz=timezone.utc)
         return evaluate_leftover_invoices(context, engine, TaskSettings(), now=now + later)
 
-    return look
+    return check
 
 
 def test_before_the_first_morning_it_does_nothing(tick: Tick) -> None:
@@ -121,7 +121,7 @@ def test_a_run_that_failed_for_one_and_billed_others_is_followed_at_once(
 def test_a_run_that_succeeds_and_bills_nothing_is_not_followed_at_once(
     tick: Tick, run: Run, due_lease: Callable[[], LedgerKey], plan: Callable[[], object]
 ) -> None:
-    """Else it would be launched for ever, and nobody told."""
+    """Else it would be launched for ever, and nobody alerted."""
     due_lease()
     assert run(CHECK).success
     assert run(CHECK).success

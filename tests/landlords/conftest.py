@@ -90,7 +90,7 @@ def a_home(connection: Connection) -> Callable[..., Home]:
 
 @pytest.fixture
 def home(a_home: Callable[..., Home], tell: Tell) -> Home:
-    """A landlord who began to be told on FIRST."""
+    """A landlord who began to be notified on FIRST."""
     made = a_home()
     assert tell(0).success
     return made

@@ -14,7 +14,7 @@ from tests.landlords.conftest import FIRST, Home, Tell, at
 DUE = date(2026, 11, 6)
 
 
-def standing(connection: Connection) -> list[tuple[str, int]]:
+def states(connection: Connection) -> list[tuple[str, int]]:
     rows = connection.execute(
         text("SELECT state, attempts FROM leaseup_dagster.landlord_email ORDER BY day, landlord_id")
     )
@@ -221,7 +221,7 @@ def test_one_bad_address_stops_no_other_and_is_named(
 
     assert result.success
     assert len(inbox.caught) == 1
-    assert sorted(standing(connection)) == [("refused", 1), ("sent", 1)]
+    assert sorted(states(connection)) == [("refused", 1), ("sent", 1)]
     metadata = result.asset_materializations_for_node("report_telling")[0].metadata
     assert bad.landlord in metadata["report"].value
     assert "@" not in metadata["report"].value
@@ -245,7 +245,7 @@ def test_what_was_not_taken_is_tried_again_within_the_run(
     assert tell(1).success
 
     assert len(inbox.caught) == 1
-    assert standing(connection) == [("sent", 2)]
+    assert states(connection) == [("sent", 2)]
 
 
 def test_what_is_never_taken_today_is_told_tomorrow(
@@ -262,7 +262,7 @@ def test_what_is_never_taken_today_is_told_tomorrow(
     assert "the server asks to try later (451)" in failure_of(today)
     assert tomorrow.success
     assert len(inbox.caught) == 1
-    assert [state for state, _ in standing(connection)] == ["deferred", "sent"]
+    assert [state for state, _ in states(connection)] == ["deferred", "sent"]
 
 
 def test_what_may_have_been_taken_counts_as_told_and_is_listed(
@@ -277,7 +277,7 @@ def test_what_may_have_been_taken_counts_as_told_and_is_listed(
 
     assert result.success
     assert len(inbox.caught) == 1
-    assert standing(connection) == [("unknown", 1)]
+    assert states(connection) == [("unknown", 1)]
     assert (
         home.landlord
         in result.asset_materializations_for_node("report_telling")[0].metadata["report"].value
@@ -323,7 +323,7 @@ def test_nothing_is_told_until_it_is_switched_on(
     assert run("tell_landlords", {"begin_telling": {"as_of": str(FIRST)}}).success
 
     assert inbox.caught == []
-    assert standing(connection) == []
+    assert states(connection) == []
 
 
 def test_a_template_of_ones_own(
@@ -353,4 +353,4 @@ def test_a_preview_shows_it_without_a_name_and_sends_nothing(
     assert "Mokoena" not in said
     assert "Dlamini" not in said
     assert inbox.caught == []
-    assert standing(connection) == []
+    assert states(connection) == []

@@ -42,7 +42,7 @@ class Inbox:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    """Of this test alone: what was told is remembered on the runs."""
+    """Of this test alone: what was alerted is kept on the runs."""
     with dg.DagsterInstance.ephemeral() as own:
         yield own
 

@@ -9,17 +9,17 @@ RUN = "1a2b3c4d-0000-4000-8000-000000000000"
 def test_a_failed_run_is_told_with_job_run_reason_and_link() -> None:
     reason = "dagster._core.definitions.events.Failure: 1 of 40 failed:\n  lease-7: no unit\n"
 
-    told = alert.failed_run("check_upcoming_invoices", RUN, [reason], UI)
+    sent = alert.failed_run("check_upcoming_invoices", RUN, [reason], UI)
 
-    assert told.subject == "check_upcoming_invoices failed"
-    assert told.body == "Run 1a2b3c4d: 1 of 40 failed: lease-7: no unit"
-    assert told.link == f"https://dagster.example.com/runs/{RUN}"
+    assert sent.subject == "check_upcoming_invoices failed"
+    assert sent.body == "Run 1a2b3c4d: 1 of 40 failed: lease-7: no unit"
+    assert sent.link == f"https://dagster.example.com/runs/{RUN}"
 
 
 def test_a_run_whose_process_died_has_no_step_to_quote() -> None:
-    told = alert.failed_run("check_upcoming_invoices", RUN, [], UI)
+    sent = alert.failed_run("check_upcoming_invoices", RUN, [], UI)
 
-    assert told.body == "Run 1a2b3c4d: its process died, or it never began"
+    assert sent.body == "Run 1a2b3c4d: its process died, or it never began"
 
 
 def test_more_failed_steps_are_counted() -> None:
@@ -37,8 +37,8 @@ def test_a_text_message_is_short_and_keeps_its_link() -> None:
 
 
 def test_silence_says_since_when_and_what_was_tried() -> None:
-    told = alert.silence("check_upcoming_invoices", 26, "2026-11-22 07:01", 2, UI)
+    sent = alert.silence("check_upcoming_invoices", 26, "2026-11-22 07:01", 2, UI)
 
-    assert told.subject == "check_upcoming_invoices has not succeeded for more than 26 hours"
-    assert "Its last success: 2026-11-22 07:01; 2 of its runs failed since." in told.body
-    assert told.link == "https://dagster.example.com/automation"
+    assert sent.subject == "check_upcoming_invoices has not succeeded for more than 26 hours"
+    assert "Its last success: 2026-11-22 07:01; 2 of its runs failed since." in sent.body
+    assert sent.link == "https://dagster.example.com/automation"

@@ -1,4 +1,4 @@
-"""Each failed run is told once, over every channel that there is; nothing private goes along."""
+"""Each failed run is alerted once, over every channel that there is; nothing private goes along."""
 
 from datetime import datetime, timezone
 
@@ -89,7 +89,7 @@ def test_when_nobody_could_be_told_the_tick_fails(
     twilio.refuse(PHONE, 21211)
     inbox.status = 500
 
-    with pytest.raises(Exception, match=r"sensor|could be told"):
+    with pytest.raises(Exception, match=r"sensor|could be alerted"):
         told_of_failure(failed, instance)
 
 

@@ -1,4 +1,4 @@
-"""Runs are forgotten with all that Dagster kept of them, and only those that have ended."""
+"""Runs are deleted with all that Dagster kept of them, and only those that have ended."""
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A morning without a successful run is told, once a day, until there is one again."""
+"""A morning without a successful run is alerted, once a day, until there is one again."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -36,9 +36,9 @@ def test_a_run_that_never_came_is_told_after_26_hours_and_once_a_day(
 ) -> None:
     tick = Ticks(instance)
 
-    for hours, told in [(0, 0), (25.9, 0), (26.1, 1), (27, 1), (50, 1), (50.2, 2)]:
+    for hours, texted in [(0, 0), (25.9, 0), (26.1, 1), (27, 1), (50, 1), (50.2, 2)]:
         tick(hours)
-        assert texts(twilio) == told, f"after {hours} hours"
+        assert texts(twilio) == texted, f"after {hours} hours"
     assert "Its last success: never" in twilio.texts_to(PHONE)[0]
 
 

@@ -62,9 +62,9 @@ def test_a_pause_is_what_paystack_says_within_reason(
 
 
 @pytest.mark.parametrize(
-    ("told", "limit"),
+    ("header", "limit"),
     [("600", 600), ("1", 1), (None, None), ("0", None), ("-5", None), ("many", None), ("nan", None),
      ("1e9", None), ("", None)],
 )  # fmt: skip
-def test_a_limit_is_taken_only_if_it_can_be_one(told: str | None, limit: int | None) -> None:
-    assert reported_limit({} if told is None else {"x-ratelimit-limit": told}) == limit
+def test_a_limit_is_taken_only_if_it_can_be_one(header: str | None, limit: int | None) -> None:
+    assert reported_limit({} if header is None else {"x-ratelimit-limit": header}) == limit

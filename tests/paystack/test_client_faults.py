@@ -237,6 +237,6 @@ def test_nobody_s_address_reaches_a_log_or_an_error(
     with pytest.raises(PaystackError) as caught:
         client.fetch_customer(email)
 
-    told = caplog.text + "".join(traceback.format_exception(caught.value))
-    assert "thandi" not in told
-    assert "httpx" not in told
+    shown = caplog.text + "".join(traceback.format_exception(caught.value))
+    assert "thandi" not in shown
+    assert "httpx" not in shown

@@ -34,7 +34,7 @@ class TestListing:
     def test_one_made_meanwhile_shows_no_other_twice(
         self, client: PaystackClient, paystack: PaystackStandIn, rent: Rent
     ) -> None:
-        """Pages are offsets: seen twice, it would look like a double bill."""
+        """Pages are offsets: seen twice, it would seem a double bill."""
         paystack.habits.largest_page = 2
         made = {create(client, rent(f"LU-{number}")).id for number in range(4)}
         listing = client.payment_requests_of(rent().customer)

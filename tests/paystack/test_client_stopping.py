@@ -1,4 +1,4 @@
-"""Stop means stop: the client told to, or with a mark that went stale."""
+"""Stop means stop: the client asked to, or with a mark that went stale."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +17,11 @@ class SetOnTheSecondLook(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
+        self.checks = 0
 
     def is_set(self) -> bool:
-        self.looks += 1
-        return self.looks == 2
+        self.checks += 1
+        return self.checks == 2
 
 
 class TestStopping:

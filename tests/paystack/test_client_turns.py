@@ -1,4 +1,4 @@
-"""Whose turn it is to make a payment request: waited for, used, or given to the next."""
+"""Who may make a payment request: waited for, used, or given to the next."""
 
 import math
 import threading
@@ -27,7 +27,7 @@ class NeverSet(threading.Event):
 
 @pytest.fixture
 def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No turn gets old while a slow machine is at it."""
+    """No slot gets old while a slow machine is at it."""
     monkeypatch.setattr("leaseup_dagster.paystack.client._SPARE_SECONDS", 60)
 
 

@@ -18,15 +18,15 @@ def test_an_op_gets_a_plain_client_that_is_closed_after_the_run(
     used: list[PaystackClient] = []
 
     @dg.op
-    def look(paystack: dg.ResourceParam[PaystackClient]) -> int:
+    def check(paystack: dg.ResourceParam[PaystackClient]) -> int:
         used.append(paystack)
         return len(list(paystack.payment_requests_of(customer.id)))
 
     @dg.job(resource_defs={"paystack": PaystackResource(quota=FakeQuota())})
-    def looking() -> None:
-        look()
+    def checking() -> None:
+        check()
 
-    assert looking.execute_in_process().output_for_node("look") == 0
+    assert checking.execute_in_process().output_for_node("check") == 0
     with pytest.raises(RuntimeError, match="closed"):
         used[0].fetch_customer("CUS_1")
 

@@ -1,4 +1,4 @@
-"""The stand-in behaves as Paystack does where it matters, and breaks as it is told."""
+"""The stand-in behaves as Paystack does where it matters, and breaks on request."""
 
 import json
 import signal

@@ -33,7 +33,7 @@ def night_and_morning(night, run) -> Callable[[], tuple[Any, Any]]:
     return go
 
 
-def standing(connection: Connection) -> list[tuple[Any, ...]]:
+def books(connection: Connection) -> list[tuple[Any, ...]]:
     """(status, cents recorded, rows) of every invoice, in the order they were made."""
     rows = connection.execute(
         text(
@@ -68,12 +68,12 @@ def test_the_webhook_over_http(
 ) -> None:
     (made,) = paystack.payment_requests
     paystack.pay(made.request_code)
-    assert standing(connection) == [("PARTIALLY_PAID", 850_000, 1)]
+    assert books(connection) == [("PARTIALLY_PAID", 850_000, 1)]
 
     night, morning = night_and_morning()
 
     assert (night.success, morning.success) == (True, True)
-    assert standing(connection) == [("PAID", 850_000, 1)]
+    assert books(connection) == [("PAID", 850_000, 1)]
 
 
 def test_the_webhook_twice(
@@ -86,7 +86,7 @@ def test_the_webhook_twice(
     night, morning = night_and_morning()
 
     assert (night.success, morning.success) == (False, True)
-    assert standing(connection) == [("PAID", 1_700_000, 2)]  # named, and never deleted
+    assert books(connection) == [("PAID", 1_700_000, 2)]  # named, and never deleted
 
 
 def test_the_webhook_after_us(
@@ -100,7 +100,7 @@ def test_the_webhook_after_us(
     night, _ = night_and_morning()
 
     assert night.success
-    assert standing(connection) == [("PAID", 850_000, 1)]
+    assert books(connection) == [("PAID", 850_000, 1)]
 
 
 def test_the_webhook_lost(
@@ -110,7 +110,7 @@ def test_the_webhook_lost(
 
     night_and_morning()
 
-    assert standing(connection) == [("PAID", 850_000, 1)]
+    assert books(connection) == [("PAID", 850_000, 1)]
 
 
 def test_marked_as_paid(
@@ -121,7 +121,7 @@ def test_marked_as_paid(
     night, _ = night_and_morning()
 
     assert night.success
-    assert standing(connection) == [("PAID", 850_000, 1)]
+    assert books(connection) == [("PAID", 850_000, 1)]
     assert payable(paystack) == 0
 
 
@@ -137,7 +137,7 @@ def test_paid_in_cash_in_two_parts(
     night, _ = night_and_morning()
 
     assert night.success
-    assert standing(connection) == [("PAID", 850_000, 2)]
+    assert books(connection) == [("PAID", 850_000, 2)]
     assert payable(paystack) == 0
 
 
@@ -149,7 +149,7 @@ def test_voided(
     night, _ = night_and_morning()
 
     assert night.success
-    assert standing(connection) == [("CANCELLED", 0, 0)]
+    assert books(connection) == [("CANCELLED", 0, 0)]
     assert payable(paystack) == 0
     assert len(paystack.payment_requests) == 1
 
@@ -162,7 +162,7 @@ def test_an_invoice_by_hand_for_the_month(
 
     night_and_morning()
 
-    assert standing(connection) == [("PENDING", 0, 0)]
+    assert books(connection) == [("PENDING", 0, 0)]
     assert len(paystack.payment_requests) == 1
 
 
@@ -177,7 +177,7 @@ def test_an_invoice_by_hand_of_another_kind_does_not_keep_the_rent_from_being_bi
 
     night_and_morning()
 
-    assert standing(connection) == [("PENDING", 0, 0)] * 2
+    assert books(connection) == [("PENDING", 0, 0)] * 2
 
 
 def test_a_lease_with_its_past_invoices(
@@ -195,7 +195,7 @@ def test_a_lease_with_its_past_invoices(
     assert night().success
     assert run(MORNING, {"plan_invoices": {"as_of": str(today())}}).success
 
-    before, (newest,) = standing(connection)[:-1], standing(connection)[-1:]
+    before, (newest,) = books(connection)[:-1], books(connection)[-1:]
     assert before == [("PAID", 850_000, 1)] * 2
     assert newest == ("PENDING", 0, 0)
     assert len(paystack.payment_requests) == 1
@@ -219,7 +219,7 @@ def test_leaseups_own_monthly_task_is_noticed_and_bills_no_month_twice(
     morning = run(MORNING, {"plan_invoices": {"as_of": str(today())}})
 
     assert morning.success
-    assert len(standing(connection)) == 2
+    assert len(books(connection)) == 2
     checks = {
         e.event_specific_data.check_name: e.event_specific_data
         for e in morning.all_events
@@ -248,7 +248,7 @@ def test_a_lease_that_was_passed_on_bills_the_new_tenant_and_leaves_the_old_debt
 
     night_and_morning()
 
-    assert standing(connection) == [("PENDING", 0, 0)]
+    assert books(connection) == [("PENDING", 0, 0)]
     assert connection.execute(text('SELECT "tenantId" FROM invoice')).scalar_one() == former
 
 
@@ -259,5 +259,5 @@ def test_an_ended_lease_is_not_billed_again_and_its_open_invoice_stays(
 
     night_and_morning()
 
-    assert standing(connection) == [("PENDING", 0, 0)]
+    assert books(connection) == [("PENDING", 0, 0)]
     assert payable(paystack) == 1

@@ -1,4 +1,4 @@
-"""What a reconciliation hands to a person: it is listed, and nothing else is done about it."""
+"""What a reconciliation leaves to a person: it is listed, and nothing else is done about it."""
 
 from sqlalchemy import Connection, text
 

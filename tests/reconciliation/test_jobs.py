@@ -1,4 +1,4 @@
-"""A night's reconciliation: what it repairs, what it leaves alone, what it hands to a person."""
+"""A night's reconciliation: what it repairs, what it leaves alone, what it leaves to a person."""
 
 from collections import Counter
 from datetime import datetime, timezone

@@ -1,4 +1,5 @@
-"""What an operator reads: causes told apart, a sentence first, every line of `check` to its end."""
+"""What an operator reads: causes distinguished, a sentence first, every line of `check` to its
+end."""
 
 import json
 from datetime import date
@@ -22,9 +23,9 @@ def test_check_says_it_to_a_program(command: Command, settings: pytest.MonkeyPat
 
     code, said = command("check", "--json")
 
-    told = json.loads(said)
-    assert (code, told["ok"], len(told["lines"])) == (1, False, 9)
-    (wrong,) = [line for line in told["lines"] if not line["ok"]]
+    shown = json.loads(said)
+    assert (code, shown["ok"], len(shown["lines"])) == (1, False, 9)
+    (wrong,) = [line for line in shown["lines"] if not line["ok"]]
     assert "TASK_BATCH_SIZE" in wrong["said"]
 
 
@@ -50,7 +51,7 @@ def test_a_connection_that_is_refused_is_no_missing_customer(
     role: str, run: Run, command: Command, connection: Connection, paystack: PaystackStandIn,
     database_url: str, instance: dg.DagsterInstance,
 ) -> None:  # fmt: skip
-    """A role with two connections: slow, and told as what it is."""
+    """A role with two connections: slow, and reported as what it is."""
     for _ in range(6):
         a_lease(connection, start=date(2026, 1, 1))
     connection.exec_driver_sql(f"ALTER ROLE {role} CONNECTION LIMIT 2")

@@ -134,15 +134,15 @@ def test_who_waits_and_who_had_the_last_reminder_is_in_the_table(texting, send, 
     finished = report_of(send(18))
 
     assert send_again.success
-    told = [report["late tenants"].records[0].data for report in (waiting, finished)]
-    assert [(row["tenant"], row["outcome"]) for row in told] == [
+    rows = [report["late tenants"].records[0].data for report in (waiting, finished)]
+    assert [(row["tenant"], row["outcome"]) for row in rows] == [
         (made.tenant_id, "waiting"), (made.tenant_id, "had the last reminder"),
     ]  # fmt: skip
     assert (
         "1 invoice is more than 3 days late, R8 500.00: 1 waiting for their next reminder."
         in waiting["report"]
     )
-    assert "a person should ask" in told[1]["why"]
+    assert "a person should ask" in rows[1]["why"]
 
 
 def test_two_who_share_a_lease_are_two_rows_and_one_invoice(

@@ -77,12 +77,12 @@ Tick = Callable[[], dg.RunRequest | dg.SkipReason]
 
 @pytest.fixture
 def tick(engine: Engine, own: dg.DagsterInstance, today: date) -> Tick:
-    def look() -> dg.RunRequest | dg.SkipReason:
+    def check() -> dg.RunRequest | dg.SkipReason:
         context, now = dg.build_sensor_context(instance=own), datetime.now(tz=timezone.utc)
         rules, tasks = ReminderSettings(), TaskSettings()
         return sensor.evaluate_leftover_invoices(context, engine, rules, tasks, now=now)
 
-    return look
+    return check
 
 
 Text = Callable[..., dg.ExecuteInProcessResult]
@@ -92,11 +92,11 @@ Text = Callable[..., dg.ExecuteInProcessResult]
 def send(run: Run, today: date) -> Text:
     """A run of the job for today; or the one that is asked for."""
 
-    def execute(asked: dg.RunRequest | None = None, **told: Any) -> dg.ExecuteInProcessResult:
+    def execute(asked: dg.RunRequest | None = None, **config: Any) -> dg.ExecuteInProcessResult:
         if asked:
             ops = asked.run_config["ops"]
             return run(TEXT, {op: given["config"] for op, given in ops.items()}, dict(asked.tags))
-        return run(TEXT, {MARK: {"as_of": today.isoformat(), **told}})
+        return run(TEXT, {MARK: {"as_of": today.isoformat(), **config}})
 
     return execute
 
@@ -112,8 +112,8 @@ def why_not(answer: dg.RunRequest | dg.SkipReason) -> str:
     return str(answer.skip_message)
 
 
-def told(asked: dg.RunRequest | dg.SkipReason) -> dict[str, Any]:
-    """What the run that is asked for is told."""
+def config(asked: dg.RunRequest | dg.SkipReason) -> dict[str, Any]:
+    """The config of the run that is asked for."""
     assert isinstance(asked, dg.RunRequest), asked
     config: dict[str, Any] = asked.run_config["ops"][MARK]["config"]
     return config
@@ -142,7 +142,7 @@ def test_a_day_too_large_for_one_run_is_done_on_that_day_and_nobody_is_texted_tw
 
     runs = 0
     while isinstance(asked := tick(), dg.RunRequest):
-        assert told(asked) == {"as_of": today.isoformat()}
+        assert config(asked) == {"as_of": today.isoformat()}
         assert send(asked).success
         runs += 1
 
@@ -177,7 +177,7 @@ def test_what_a_person_has_confirmed_holds_for_what_is_left_and_no_more_than_tha
 
     asked = tick()
 
-    assert told(asked) == {"as_of": today.isoformat(), "confirm_up_to": 3}
+    assert config(asked) == {"as_of": today.isoformat(), "confirm_up_to": 3}
     assert isinstance(asked, dg.RunRequest)
     assert send(asked).success
     assert len(twilio.messages) == 2
@@ -233,7 +233,7 @@ def test_what_a_failed_run_left_rests(
 
     assert "rests until" in why_not(tick())
     monkeypatch.setattr(sensor, "REST", timedelta())
-    assert told(tick())
+    assert config(tick())
 
 
 @pytest.mark.usefixtures("one_a_run")
@@ -263,7 +263,7 @@ def test_with_the_schedule_switched_off_nothing_is_launched(
     own.add_instigator_state(state)
 
     if status is InstigatorStatus.RUNNING:
-        assert told(tick())
+        assert config(tick())
     else:
         assert why_not(tick()) == "reminders_at_nine is switched off, so nobody is texted"
 
@@ -283,7 +283,7 @@ def test_only_todays_run_is_followed_whatever_was_launched_after_it(
     assert send(as_of=yesterday).success
 
     asked = tick()
-    assert told(asked)["as_of"] == today.isoformat()
+    assert config(asked)["as_of"] == today.isoformat()
     assert isinstance(asked, dg.RunRequest)
     assert asked.tags[CONTINUES] == done.run_id
 
@@ -324,7 +324,7 @@ def test_a_run_at_work_hands_over_before_its_time_is_up(tick: Tick, begun: Begun
 
     asked = tick()
 
-    assert told(asked)
+    assert config(asked)
     assert isinstance(asked, dg.RunRequest)
     assert asked.tags[CONTINUES] == first.run_id
     lanes = [first.tags["leaseup/exclusive"], asked.tags["leaseup/exclusive"]]

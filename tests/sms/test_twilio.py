@@ -270,12 +270,12 @@ def test_a_look_up_that_fails_proves_nothing(sender, twilio, fault) -> None:
 def test_neither_number_nor_text_reaches_a_log_or_an_outcome(sender, twilio, caplog) -> None:
     caplog.set_level(logging.INFO)
     twilio.refuse(NUMBER, 21211)
-    told = [send(sender)]
+    outcomes = [send(sender)]
     twilio.faults.on(SEND, Fault.drop_after_accepting())
-    told += [send(sender), sender.look_up(NUMBER, fingerprint(TEXT), BEFORE)]
+    outcomes += [send(sender), sender.look_up(NUMBER, fingerprint(TEXT), BEFORE)]
 
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith("uvicorn")]
-    shown = "".join([*ours, *map(repr, told)])
+    shown = "".join([*ours, *map(repr, outcomes)])
 
     assert NUMBER not in shown
     assert NUMBER[1:] not in shown

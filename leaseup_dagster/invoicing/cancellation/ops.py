@@ -56,7 +56,8 @@ class CancelConfig(RunConfig):
     confirm_up_to: int = Field(
         0,
         ge=0,
-        description=f"Allow this many at once, where that is more than {run_limits.MAX_UNCONFIRMED_CANCELLATIONS}.",
+        description="Allow this many at once, where that is more than"
+        f" {run_limits.MAX_UNCONFIRMED_CANCELLATIONS}.",
     )
     without_paystack: bool = Field(
         False,

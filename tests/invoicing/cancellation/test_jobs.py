@@ -201,7 +201,7 @@ def test_one_archived_by_hand_at_paystack_is_taken_back_here(
 def test_one_that_paystack_does_not_know_is_taken_back_only_when_a_person_insists(
     cancel: Cancel, billed: LedgerKey, connection: Connection, paystack: PaystackStandIn
 ) -> None:
-    """Another mode's key knows none of them: they would stay payable, and look cancelled here."""
+    """Another mode's key knows none of them: they would stay payable, and seem cancelled here."""
     unknown = Fault.refuse(404, "Payment request not found", "not_found")
     paystack.faults.on(FETCH, unknown, times=None)
 

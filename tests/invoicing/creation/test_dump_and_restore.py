@@ -101,9 +101,9 @@ def test_restored_it_bills_nobody_twice_and_goes_on_with_its_history(
         "0",
     )
     assert_all_are_billed_once(copy, paystack, leases=5)
-    told = copy.execute(HISTORY).all()
-    assert told[: len(history)] == history
-    assert {row.lease_id for row in told[len(history) :]} == {new.lease_id}
+    kept = copy.execute(HISTORY).all()
+    assert kept[: len(history)] == history
+    assert {row.lease_id for row in kept[len(history) :]} == {new.lease_id}
     assert run(*CHECK).success
     assert len(paystack.requests_to(CREATE)) == 5
 
@@ -158,7 +158,7 @@ def test_an_older_backup_adopts_what_it_has_forgotten(
 def test_dagsters_own_memory_comes_back_too(
     settings: pytest.MonkeyPatch, postgres: Postgres, dump: Dump, restore: Restore, tmp_path: Path
 ) -> None:
-    """Its runs and their events, and room for new ones."""
+    """Its runs and their events, and space for new ones."""
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text("utf-8"))
     name = f"dagster_{tmp_path.parent.name}_{tmp_path.name}"
     postgres.create_database(name)

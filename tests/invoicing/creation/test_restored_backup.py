@@ -125,7 +125,7 @@ def test_restored_to_the_middle_of_a_run(
 def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
-    """It moves the last mark to now; what was forgotten before it must be known by then."""
+    """It moves the last mark to now; what was lost before it must be known by then."""
     for _ in range(5):
         due_lease()
     restore = backup()
@@ -221,8 +221,8 @@ def test_a_look_over_much_of_one_morning_finds_all(
 
     assert report_of(result)["found at Paystack"] == "8"
     assert_all_are_billed_once(connection, paystack, leases=9)
-    looks = {seen.query.get("from") for seen in paystack.requests_to(LIST)}
-    assert len(looks) > 8
+    listings = {seen.query.get("from") for seen in paystack.requests_to(LIST)}
+    assert len(listings) > 8
 
 
 def test_an_ordinary_morning_costs_one_look_and_a_run_with_nothing_to_do_none(
@@ -250,14 +250,14 @@ def test_paystacks_clock_may_be_wrong(
     run(*CHECK)
     paystacks_clock_goes_back(connection, paystack, behind)
     restore = backup()
-    forgotten = due_lease()
+    orphaned = due_lease()
     run(*CHECK)
     paystack.payment_requests[-1].created_at -= behind
     restore()
 
     result = run(*CHECK)
 
-    assert report_of(result)["found at Paystack"] == "1", forgotten
+    assert report_of(result)["found at Paystack"] == "1", orphaned
     assert_all_are_billed_once(connection, paystack, leases=2)
 
 

@@ -1,4 +1,4 @@
-"""The turns of the quota: none is spent in vain, and none is kept until it is too old."""
+"""The slots of the quota: none is spent in vain, and none is kept until it is too old."""
 
 import threading
 from collections.abc import Callable, Iterator

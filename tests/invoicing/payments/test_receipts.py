@@ -35,7 +35,7 @@ def rows(*recorded: tuple[str, int]) -> list[Recorded]:
     return [Recorded(f"row{n}", *row) for n, row in enumerate(recorded, 1)]
 
 
-def looked(
+def compared_with(
     request: PaymentRequest, *recorded: tuple[str, int], status: str = "PENDING", due: int = RENT
 ) -> Comparison:
     return compare(request, status, due, rows(*recorded))
@@ -95,7 +95,7 @@ def written(compared: Comparison) -> list[tuple[str, int]]:
 def test_only_what_is_missing_is_written_down(
     paid: list[int], recorded: list[tuple[str, int]], missing: list[tuple[str, int]]
 ) -> None:
-    compared = looked(request(*paid), *recorded)
+    compared = compared_with(request(*paid), *recorded)
 
     assert written(compared) == missing
     assert compared.settled is (sum(paid) == RENT)
@@ -104,14 +104,14 @@ def test_only_what_is_missing_is_written_down(
 
 @pytest.mark.parametrize("reference", ["", "EFT 17"], ids=["without reference", "with its own"])
 def test_money_by_hand_adds_to_what_paystack_received(reference: str) -> None:
-    compared = looked(request(300_000, archived=True), (reference, 550_000))
+    compared = compared_with(request(300_000, archived=True), (reference, 550_000))
 
     assert written(compared) == [("T1", 300_000)]
     assert (compared.settled, compared.question) == (True, None)
 
 
 def test_the_webhooks_second_row_for_one_payment_is_named() -> None:
-    compared = looked(request(RENT), ("42862631", RENT), ("42862631", RENT))
+    compared = compared_with(request(RENT), ("42862631", RENT), ("42862631", RENT))
 
     assert compared.question.doubt is Doubt.RECORDED_TWICE
     assert compared.question.rows == ("row2",)
@@ -119,7 +119,7 @@ def test_the_webhooks_second_row_for_one_payment_is_named() -> None:
 
 
 def test_a_row_of_the_webhooks_beside_ours_is_the_one_too_many() -> None:
-    compared = looked(request(RENT), ("42862631", RENT), ("T1", RENT), status="PAID")
+    compared = compared_with(request(RENT), ("42862631", RENT), ("T1", RENT), status="PAID")
 
     assert compared.question.rows == ("row1",)
 
@@ -127,7 +127,7 @@ def test_a_row_of_the_webhooks_beside_ours_is_the_one_too_many() -> None:
 def test_money_given_back_at_paystack_leaves_its_row_too_many() -> None:
     refunded = [{"reference": "T1", "amount": RENT, "status": "reversed"}]
 
-    compared = looked(request(transactions=refunded, paid=True), ("T1", RENT), status="PAID")
+    compared = compared_with(request(transactions=refunded, paid=True), ("T1", RENT), status="PAID")
 
     assert compared.question.doubt is Doubt.RECORDED_TWICE
     assert compared.question.rows == ("row1",)
@@ -135,18 +135,18 @@ def test_money_given_back_at_paystack_leaves_its_row_too_many() -> None:
 
 @pytest.mark.parametrize("status", ["PAID", "OVERDUE"])
 def test_marked_as_paid_by_hand_and_paid_at_paystack_is_for_a_person(status: str) -> None:
-    compared = looked(request(RENT), ("", RENT), status=status)
+    compared = compared_with(request(RENT), ("", RENT), status=status)
 
     assert compared.question.doubt is Doubt.PAID_OTHERWISE
     assert (compared.missing, compared.settled) == ((), True)
 
 
 def test_paid_without_a_row_is_written_down() -> None:
-    assert written(looked(request(RENT), status="PAID")) == [("T1", RENT)]
+    assert written(compared_with(request(RENT), status="PAID")) == [("T1", RENT)]
 
 
 def test_more_than_was_billed_is_written_down_and_named() -> None:
-    compared = looked(request(RENT), ("", 300_000))
+    compared = compared_with(request(RENT), ("", 300_000))
 
     assert written(compared) == [("T1", RENT)]
     assert compared.question.doubt is Doubt.TOO_MUCH
@@ -154,7 +154,7 @@ def test_more_than_was_billed_is_written_down_and_named() -> None:
 
 
 def test_more_than_was_billed_on_the_request_alone_is_named_too() -> None:
-    compared = looked(request(300_000, RENT))
+    compared = compared_with(request(300_000, RENT))
 
     assert written(compared) == [("T1", 300_000), ("T2", RENT)]
     assert compared.question.doubt is Doubt.TOO_MUCH
@@ -162,14 +162,14 @@ def test_more_than_was_billed_on_the_request_alone_is_named_too() -> None:
 
 @pytest.mark.parametrize("status", ["CANCELLED", "DRAFT", "OF_A_LATER_LEASEUP"])
 def test_money_on_an_invoice_that_is_not_to_be_paid_is_not_written_down(status: str) -> None:
-    compared = looked(request(RENT), status=status)
+    compared = compared_with(request(RENT), status=status)
 
     assert (compared.missing, compared.question.doubt) == ((), Doubt.CANCELLED)
 
 
 @pytest.mark.parametrize(("archived", "asked"), [(False, True), (True, False)])
 def test_what_is_settled_must_not_stay_payable(archived: bool, asked: bool) -> None:
-    compared = looked(request(300_000, archived=archived), ("", 550_000))
+    compared = compared_with(request(300_000, archived=archived), ("", 550_000))
 
     assert compared.settled
     assert (compared.question is not None) is asked

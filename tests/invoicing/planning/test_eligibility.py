@@ -172,8 +172,10 @@ def test_what_the_invoice_will_say(connection: Connection, plan: Callable[..., o
 def test_every_reason_of_the_statement_has_a_meaning() -> None:
     from leaseup_dagster.invoicing.planning.eligibility import eligibilities
 
-    told = {part.split("'")[1] for part in eligibilities("").split("THEN")[1:] if "'" in part}
-    assert told & {reason.value for reason in SkipReason} == {reason.value for reason in SkipReason}
+    reasons = {part.split("'")[1] for part in eligibilities("").split("THEN")[1:] if "'" in part}
+    assert reasons & {reason.value for reason in SkipReason} == {
+        reason.value for reason in SkipReason
+    }
     assert all(reason.meaning.endswith(".") for reason in SkipReason)
 
 

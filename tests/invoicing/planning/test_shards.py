@@ -86,13 +86,13 @@ def test_planning_again_changes_nothing(
 def test_left_by_an_exception_no_shard_is_kept(
     engine: Engine, connection: Connection, portfolio: list[LedgerKey]
 ) -> None:
-    def brake() -> None:
+    def slow_down() -> None:
         with planner.planned(engine, TODAY, TaskSettings(), large=0) as plan:
             assert plan.new == 12
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        brake()
+        slow_down()
 
     assert ledger(connection) == []
 

@@ -94,11 +94,11 @@ def test_each_delivery_status_is_kept_and_asked_for_until_it_is_the_last(
     remind(day(4))
     twilio.messages[0].status, twilio.messages[0].error_code = status, code
 
-    told = delivery_status.update(engine, delivery.sender, 60)
+    answers = delivery_status.update(engine, delivery.sender, 60)
     again = delivery_status.update(engine, delivery.sender, 60)
 
     (row,) = ledger_rows(connection)
-    assert told.statuses == {status: 1}
+    assert answers.statuses == {status: 1}
     assert (row.state, row.delivery_status, row.delivery_code) == (
         "sent", status, None if code is None else str(code),
     )  # fmt: skip
@@ -120,9 +120,9 @@ def test_two_tenants_with_one_number_share_an_answer(
     remind(day(4))
     twilio.messages[0].status = "delivered"
 
-    told = delivery_status.update(engine, delivery.sender, 60)
+    answers = delivery_status.update(engine, delivery.sender, 60)
 
-    assert told.statuses == {"delivered": 1}
+    assert answers.statuses == {"delivered": 1}
     assert [row.delivery_status for row in ledger_rows(connection)] == ["delivered"] * 2
     rows = record.of_lease(connection, lease_of(connection, made), NOON - A_LIFE, NOON + A_LIFE)
     assert [row.tenant_ids for row in rows] == [" ".join(sorted([made.tenant_id, other]))]
@@ -135,10 +135,10 @@ def test_a_message_that_twilio_has_not_does_not_keep_the_others_from_being_asked
     remind(day(4))
     twilio.messages[0].sid = "SM" + "f" * 32
 
-    told = delivery_status.update(engine, delivery.sender, 60)
+    answers = delivery_status.update(engine, delivery.sender, 60)
 
-    assert (told.statuses, told.not_asked) == ({"queued": 1}, 1)
-    assert told.why == "Twilio error 404 (20404)"
+    assert (answers.statuses, answers.not_asked) == ({"queued": 1}, 1)
+    assert answers.why == "Twilio error 404 (20404)"
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_when_twilio_cannot_be_asked_it_is_asked_no_more(
     remind(day(4))
     twilio.faults.on(FETCH, fault, times=None)
 
-    told = delivery_status.update(engine, delivery.sender, 60)
+    answers = delivery_status.update(engine, delivery.sender, 60)
 
-    assert told.not_asked == 12
+    assert answers.not_asked == 12
     assert len([1 for endpoint, _ in twilio.requests if endpoint == FETCH]) <= 6
 
 

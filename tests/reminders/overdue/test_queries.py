@@ -1,4 +1,4 @@
-"""Which invoices are late, what is due on them, and who is told, on a real PostgreSQL."""
+"""Which invoices are late, what is due on them, and who is reminded, on a real PostgreSQL."""
 
 from datetime import date
 
@@ -83,7 +83,7 @@ def test_late_is_more_than_three_days_after_the_due_date(engine, late) -> None:
 
 
 def test_overdue_is_counted_from_the_due_date_not_from_the_rows_making(engine, late) -> None:
-    """Tenants were once told they were late weeks before the due date."""
+    """Tenants were once texted that they were late long before the due date."""
     late(createdAt=date(2026, 1, 1))
 
     assert late_ids(engine, day(2)) == []
@@ -156,7 +156,7 @@ def test_an_invoice_without_a_lease_is_for_its_own_tenant(engine, connection) ->
     assert row.landlord == "Naledi Dlamini"
 
 
-def told(engine: Engine, invoice_id: str) -> set[str]:
+def reminded(engine: Engine, invoice_id: str) -> set[str]:
     with engine.connect() as connection:
         return {row.tenant_id for row in queries.reminders(connection, [invoice_id], day(4), 3)}
 
@@ -178,7 +178,7 @@ def test_a_debt_stays_with_the_former_tenant_when_the_lease_is_passed_on(
 
     pass_on(connection, lease, next_one)
 
-    assert told(engine, made) == {former}
+    assert reminded(engine, made) == {former}
 
 
 def test_who_shares_the_lease_with_the_invoices_tenant_is_told_too(engine, connection) -> None:
@@ -189,7 +189,7 @@ def test_who_shares_the_lease_with_the_invoices_tenant_is_told_too(engine, conne
 
     pass_on(connection, lease, own, partner)
 
-    assert told(engine, made) == {own, partner}
+    assert reminded(engine, made) == {own, partner}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_one_text_at_most_means_once_only() -> None:
     ("run_days", "expected"),
     [
         ([200, 201, 230], [(200, 4)]),  # the first run of all
-        ([4, 5, 30, 31, 37, 60], [(4, 1), (30, 4)]),  # down for weeks
+        ([4, 5, 30, 31, 37, 60], [(4, 1), (30, 4)]),  # down for a month
         ([4, 13, 14, 18, 20, 25, 27], [(4, 1), (13, 2), (20, 3), (27, 4)]),  # two days late
         ([10, 11, 12, 17, 18], [(10, 1), (17, 2)]),  # the first one late: still a week apart
     ],

@@ -1,5 +1,5 @@
 """SIGKILL between each two steps, and a second run: nobody twice, nobody who has paid, nobody
-forgotten."""
+lost."""
 
 import signal
 import time
@@ -125,7 +125,8 @@ def test_killed_before_the_mark_is_committed(
 def test_killed_after_the_mark_before_twilio_took_it(
     late, remind: Remind, twilio, connection, killed_when
 ) -> None:
-    """It cannot be told from a text that was sent, so it is not repeated: we choose silence."""
+    """It cannot be distinguished from a text that was sent, so it is not repeated: we choose
+    silence."""
     late()
     sending = twilio.faults.on(SEND, Fault.hang_before_accepting())
 
