@@ -80,7 +80,7 @@ class LandlordDelivery:
         if self.stop.is_set() or self.sender is None:
             return Result(landlord_id, Kind.STOPPED)
         try:
-            return self._log(self.sender, news, as_of, run_id)
+            return self._claim_and_send(self.sender, news, as_of, run_id)
         except SettingsError as error:
             self.stop.set()
             return Result(landlord_id, Kind.ACCOUNT, str(error))
@@ -89,7 +89,7 @@ class LandlordDelivery:
         except Exception as error:  # its message may quote a row
             return Result(landlord_id, Kind.BROKEN, type(error).__name__)
 
-    def _log(self, sender: SmtpSender, news: News, as_of: date, run_id: str) -> Result:
+    def _claim_and_send(self, sender: SmtpSender, news: News, as_of: date, run_id: str) -> Result:
         landlord_id = news.landlord.id
         address = self.letters.address_of(news)
         message = self.letters.message(news, as_of) if _is_usable(address) else None

@@ -238,8 +238,8 @@ def test_everything_about_a_billed_lease_is_told(
 
     said = words(explain(lease_id))
 
-    for timeline in (row.id, row.paystackId, str(row.invoiceNumber), "R500.00", "T123", "PENDING"):
-        assert timeline in said
+    for part in (row.id, row.paystackId, str(row.invoiceNumber), "R500.00", "T123", "PENDING"):
+        assert part in said
     history = [line.split() for line in said.split("History\n")[1].splitlines()[1:]]
     assert [line[6:8] for line in history] == [
         ["planned", "outside"], ["planned", "requesting"], ["requesting", "invoiced"],

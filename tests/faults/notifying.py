@@ -44,7 +44,7 @@ def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
         def tell() -> bool:
             with engine.begin() as connection:
                 news = ledger.news(connection, as_of, settings.statuses)
-            results = delivery.tell_all(news, as_of, run_id=run_id, width=1, seconds=60)
+            results = delivery.notify_all(news, as_of, run_id=run_id, width=1, seconds=60)
             return any(result.kind in (Kind.DEFERRED, Kind.BROKEN) for result in results)
 
         with suppress(Abandoned):

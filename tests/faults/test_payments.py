@@ -31,7 +31,7 @@ Check = Callable[[], object]
 
 
 @pytest.fixture(params=["night", "reminders"])
-def check(request: pytest.FixtureRequest, world: World, late: StoredPaymentRequest) -> Check:
+def ask(request: pytest.FixtureRequest, world: World, late: StoredPaymentRequest) -> Check:
     """The run of ours that asks Paystack how the invoice stands."""
     if request.param == "night":
         return lambda: Nights(world).run(lambda: None)
@@ -68,7 +68,7 @@ def status_of(world: World, request: StoredPaymentRequest) -> object:
     return world.rows(sql, code=request.request_code)[0][0]
 
 
-def check(world: World, request: StoredPaymentRequest, rows: int = 1) -> None:
+def agree(world: World, request: StoredPaymentRequest, rows: int = 1) -> None:
     """PAID, and after a healthy night recorded = received or a person is alerted."""
     assert status_of(world, request) == "PAID"
     assert rows_of(world, request) == [850_000] * rows
@@ -82,7 +82,7 @@ def check(world: World, request: StoredPaymentRequest, rows: int = 1) -> None:
 
 @pytest.mark.parametrize(("times", "rows"), [(0, 1), (1, 1), (2, 2)])
 def test_the_webhook_comes_before_us(
-    world: World, late: StoredPaymentRequest, check: Check, cell: Cell, times: int, rows: int
+    world: World, late: StoredPaymentRequest, ask: Check, cell: Cell, times: int, rows: int
 ) -> None:
     """Never, once, or twice for one payment: its second row is named, and stays."""
     cell("payments", f"webhook {('never', 'before us', 'twice before us')[times]}",
@@ -90,26 +90,26 @@ def test_the_webhook_comes_before_us(
     world.paystack.pay(late.request_code)
     hear(world, late, times)
 
-    check()
+    ask()
     Nights(world).run(lambda: None)
 
-    check(world, late, rows)
+    agree(world, late, rows)
 
 
 def test_the_webhook_comes_after_us(
-    world: World, late: StoredPaymentRequest, check: Check, cell: Cell
+    world: World, late: StoredPaymentRequest, ask: Check, cell: Cell
 ) -> None:
     cell("payments", "webhook after us", Recovery.NEW_RUN)
     world.paystack.pay(late.request_code)
 
-    check()
+    ask()
     hear(world, late, 2)
 
-    check(world, late)
+    agree(world, late)
 
 
 def test_the_webhook_comes_between_our_question_and_our_record(
-    world: World, late: StoredPaymentRequest, check: Check, cell: Cell
+    world: World, late: StoredPaymentRequest, ask: Check, cell: Cell
 ) -> None:
     cell("payments", "webhook between our question and our record", Recovery.NEW_RUN)
     world.paystack.pay(late.request_code)
@@ -120,28 +120,28 @@ def test_the_webhook_comes_between_our_question_and_our_record(
 
     world.paystack.faults.on(FETCH, Fault(heard), matching=late.request_code)
 
-    check()
+    ask()
     Nights(world).run(lambda: None)
 
-    check(world, late)
+    agree(world, late)
 
 
 def test_the_webhook_writes_at_the_same_moment(
-    world: World, late: StoredPaymentRequest, check: Check, cell: Cell
+    world: World, late: StoredPaymentRequest, ask: Check, cell: Cell
 ) -> None:
     """We wait for its transaction to end, and count what it wrote."""
     cell("payments", "webhook at the same moment", Recovery.NEW_RUN)
     world.paystack.pay(late.request_code)
 
     with ThreadPoolExecutor(1) as pool, _webhook_writing(world, late) as commit:
-        ours = pool.submit(check)
+        ours = pool.submit(ask)
         while not world.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
             assert not ours.done(), ours.result()
         commit.set()
         ours.result(20)
 
     Nights(world).run(lambda: None)
-    check(world, late)
+    agree(world, late)
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def test_two_payments_of_which_the_webhook_hears(
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("what", ["process dies", "database restarts", "connection cut"])
 def test_we_fall_while_we_write_it_down(
-    world: World, late: StoredPaymentRequest, check: Check, cell: Cell, what: str, moment: Moment
+    world: World, late: StoredPaymentRequest, ask: Check, cell: Cell, what: str, moment: Moment
 ) -> None:
     cell("payments", f"{what} {moment} the payment is committed", Recovery.NEW_RUN)
     world.paystack.pay(late.request_code)
@@ -206,11 +206,11 @@ def test_we_fall_while_we_write_it_down(
     }[what]
     world.wire.cut("INSERT INTO transaction", moment, also=act)
 
-    check()
+    ask()
     world.heal()
-    check()
+    ask()
 
-    check(world, late)
+    agree(world, late)
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "payment meanwhile", "500"])
