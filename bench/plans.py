@@ -136,10 +136,10 @@ def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
 
     return {
         "one month of one lease (create_invoice)": one_month,
-        "check again at ten planned months before they are sent": lambda connection: (
+        "check ten planned months again before they are sent": lambda connection: (
             planner.plan_again(connection, keys[:10], AS_OF, tasks)
         ),
-        "check again at 2,000": lambda connection: planner.plan_again(
+        "check 2,000 again": lambda connection: planner.plan_again(
             connection, keys, AS_OF, tasks
         ),
         "all about one lease (explain_lease)": lambda connection: facts.gather(

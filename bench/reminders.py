@@ -70,7 +70,8 @@ def figures() -> Iterator[Figure]:
         os.chdir(folder)  # an .env in the working directory would win over ours
         with embedded_postgres(Path(folder) / "data", durable=True) as postgres:
             postgres.create_leaseup("sending")
-            what = f"{REMINDERS:,} reminders, {ASKED_AT_ONCE} asked, {FAILURE_THRESHOLD} texted at once,"
+            sent = f"{ASKED_AT_ONCE} asked and {FAILURE_THRESHOLD} texted at once"
+            what = f"{REMINDERS:,} reminders, {sent},"
             yield at_least(f"{what} beside a bare loop", _sending(postgres.url("sending")), 0.7)
             for invoices, seconds in WANTED.items():
                 name = f"scanning_{invoices}"

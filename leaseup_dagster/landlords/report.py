@@ -9,10 +9,10 @@ from leaseup_dagster.tables import Cell
 
 COLUMNS = ("landlord", "e-mail", "tries", "why")
 NEWS_COLUMNS = ("landlord", "payments", "invoices", "overdue", "leases that end", "to put right")
-STANDS = ("told", "unknown", "refused", "deferred")
+STANDS = ("notified", "unknown", "refused", "deferred")
 """How an e-mail may stand when its run is over."""
 
-_WORDS = {"sent": "told", "sending": "under way"}
+_WORDS = {"sent": "notified", "sending": "under way"}
 _ORDER = (Kind.PAYMENT, Kind.INVOICE, Kind.OVERDUE, Kind.ENDING, Kind.WRONG)
 
 

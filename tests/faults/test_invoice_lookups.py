@@ -93,7 +93,7 @@ def test_the_look_for_what_was_forgotten_breaks(
     mornings: Mornings, world: World, cell: Cell, broken: Broken, recovery: Recovery
 ) -> None:
     """A backup was restored: everything seems due again, and nothing is billed again."""
-    cell("invoices", f"look after a restored backup: {broken}", recovery)
+    cell("invoices", f"check after a restored backup: {broken}", recovery)
     mornings.run(mornings.day, None)
     mornings.restore_a_backup()
     mornings.timeout_seconds = 0.3 if broken.silent else 5

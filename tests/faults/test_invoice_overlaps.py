@@ -158,7 +158,7 @@ def test_a_month_that_somebody_is_claiming_is_not_waited_for(
 
 
 CLOCKS: dict[str, tuple[timedelta, timedelta]] = {
-    "a day back between plan and look": (timedelta(days=-1), timedelta()),
+    "a day back between plan and check": (timedelta(days=-1), timedelta()),
     "a day forward": (timedelta(days=1), timedelta()),
     "the database's clock a day back": (timedelta(), timedelta(days=1)),
     "the database's clock five minutes back": (timedelta(), timedelta(minutes=5)),
