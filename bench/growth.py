@@ -18,9 +18,8 @@ from bench import planning, portfolio
 from bench.figures import Figure, tell
 from leaseup_dagster.arrears import summary
 from leaseup_dagster.invoicing.planning.planner import preview
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
 from leaseup_dagster.reminders.rules.policy import ReminderPolicy
-from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.sandbox.world import World, a_world
 from leaseup_dagster.settings import TaskSettings
 
@@ -84,7 +83,7 @@ def _find_late(engine: Engine) -> None:
     with engine.begin() as connection:
         queries.mark_overdue(connection, planning.AS_OF)
     with engine.begin() as connection:
-        batches.find(connection, ReminderPolicy(3, 7, 4), planning.AS_OF)
+        selection.find(connection, ReminderPolicy(3, 7, 4), planning.AS_OF)
 
 
 def _arrears(engine: Engine) -> None:

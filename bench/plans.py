@@ -20,8 +20,8 @@ from leaseup_dagster.explanation import facts
 from leaseup_dagster.invoicing.ledger import queries
 from leaseup_dagster.invoicing.planning import planner
 from leaseup_dagster.reminders.overdue import queries as overdue
+from leaseup_dagster.reminders.overdue import selection
 from leaseup_dagster.reminders.rules.policy import ReminderPolicy
-from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.settings import TaskSettings
 
 LEASES, MONTHS = 1_000_000, 3
@@ -139,14 +139,12 @@ def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
         "check ten planned months again before they are sent": lambda connection: (
             planner.plan_again(connection, keys[:10], AS_OF, tasks)
         ),
-        "check 2,000 again": lambda connection: planner.plan_again(
-            connection, keys, AS_OF, tasks
-        ),
+        "check 2,000 again": lambda connection: planner.plan_again(connection, keys, AS_OF, tasks),
         "all about one lease (explain_lease)": lambda connection: facts.gather(
             connection, keys[0].lease_id
         ),
         "mark what is overdue": lambda connection: overdue.mark_overdue(connection, AS_OF),
-        "find whom to remind": lambda connection: batches.find(connection, policy, AS_OF),
+        "find whom to remind": lambda connection: selection.find(connection, policy, AS_OF),
         "what ten reminders need": lambda connection: overdue.reminders(
             connection, invoices, AS_OF, policy.after_days
         ),

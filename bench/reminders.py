@@ -22,9 +22,8 @@ from sqlalchemy import Connection, Engine, text
 
 from bench.figures import Figure, at_least, at_most, tell
 from leaseup_dagster.database.connection import open_engine
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
 from leaseup_dagster.reminders.rules.policy import ReminderPolicy
-from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.reminders.sending.circuit_breaker import FAILURE_THRESHOLD
 from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
@@ -87,7 +86,7 @@ def _scanning(database_url: str, invoices: int, seconds: float) -> Figure:
         marked = queries.mark_overdue(connection, AS_OF)
     between = time.perf_counter()
     with engine.begin() as connection:
-        found = batches.find(connection, ReminderPolicy(3, 7, 4), AS_OF)
+        found = selection.find(connection, ReminderPolicy(3, 7, 4), AS_OF)
     ended = time.perf_counter()
     engine.dispose()
     what = (

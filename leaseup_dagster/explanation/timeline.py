@@ -12,7 +12,7 @@ from leaseup_dagster.database import ids
 from leaseup_dagster.explanation import at_paystack, facts, next_steps
 from leaseup_dagster.explanation.words import Timeline
 from leaseup_dagster.invoicing.planning import one_lease
-from leaseup_dagster.reminders.sending.batches import policy_of
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 
 
@@ -48,6 +48,10 @@ def _read(connection: Connection, rules: Rules, lease_id: str, as_of: date) -> T
     months = one_lease.open_months(connection, lease_id, as_of)
     eligibilities = one_lease.eligibility_of(connection, months, as_of, rules.tasks)
     steps = next_steps.steps(
-        found, eligibilities, as_of, rules.tasks.check_days_ahead, policy_of(rules.reminders)
+        found,
+        eligibilities,
+        as_of,
+        rules.tasks.check_days_ahead,
+        ReminderPolicy.of(rules.reminders),
     )
     return Timeline(lease_id, as_of, found, tuple(eligibilities), tuple(steps))

@@ -18,8 +18,9 @@ from leaseup_dagster.handover import (
 )
 from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.jobs import reminders_at_nine, send_late_payment_reminders
+from leaseup_dagster.reminders.overdue import selection
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.rules.quiet_hours import QuietHours
-from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.reminders.sending.ops import mark_overdue_invoices
 from leaseup_dagster.reminders.sending.report import LEFT_OVER
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
@@ -137,7 +138,7 @@ def _config_of(run: dg.DagsterRun) -> Mapping[str, Any]:
 
 def _due(connection: Connection, rules: ReminderSettings, today: date) -> int:
     """Invoices about which somebody is due a text, also those who will get none."""
-    return len(batches.find(connection, batches.policy_of(rules), today).due)
+    return len(selection.find(connection, ReminderPolicy.of(rules), today).due)
 
 
 def _left(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from sqlalchemy import Engine
 
 from leaseup_dagster.reminders.keys import Kind, LateInvoices, ReminderDay, ReminderResult
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.sending import batches, unanswered
 from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
@@ -144,9 +145,9 @@ class Remind:
         return False
 
     def _find(self) -> bool:
-        policy = batches.policy_of(self._delivery.rules)
+        policy = ReminderPolicy.of(self._delivery.rules)
         with self._delivery.engine.begin() as connection:
-            self._found = batches.find(connection, policy, self._as_of)
+            self._found = selection.find(connection, policy, self._as_of)
         return False
 
     def _remind(self) -> bool:

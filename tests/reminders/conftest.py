@@ -15,7 +15,8 @@ from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders.keys import Kind, ReminderDay, ReminderResult
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.sending import batches, unanswered
 from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
@@ -143,12 +144,12 @@ def remind(delivery: ReminderDelivery) -> Remind:
     def run(as_of: date, *, run_id: str | None = None, **changed: Any) -> list[ReminderResult]:
         used = replace(delivery, **changed)
         run_id = run_id or f"run-{next(_runs)}"
-        policy = batches.policy_of(used.rules)
+        policy = ReminderPolicy.of(used.rules)
         unanswered.resolve_unanswered(used, 60)
         with used.engine.begin() as connection:
             queries.mark_overdue(connection, as_of)
         with used.engine.begin() as connection:
-            found = batches.find(connection, policy, as_of)
+            found = selection.find(connection, policy, as_of)
         results = []
         for batch in batches.cut(found, ReminderDay(as_of, 0, False), 10):
             results += batches.remind(batch, used, run_id=run_id, width=10, seconds=60)

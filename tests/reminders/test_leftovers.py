@@ -27,6 +27,8 @@ from leaseup_dagster.as_of import johannesburg_date
 from leaseup_dagster.reminders import sensor
 from leaseup_dagster.reminders.jobs import send_late_payment_reminders
 from leaseup_dagster.reminders.keys import Kind, ReminderDay
+from leaseup_dagster.reminders.overdue import selection
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.sending import batches, unanswered
 from leaseup_dagster.reminders.sending.circuit_breaker import FAILURE_THRESHOLD
 from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
@@ -104,7 +106,7 @@ def send(run: Run, today: date) -> Text:
 @pytest.fixture
 def one_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that has time for one text only."""
-    monkeypatch.setattr(batches, "MAX_PER_RUN", 1)
+    monkeypatch.setattr(selection, "MAX_PER_RUN", 1)
 
 
 def why_not(answer: dg.RunRequest | dg.SkipReason) -> str:
@@ -224,7 +226,7 @@ def test_what_a_failed_run_left_rests(
     tick: Tick, send: Text, overdue, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the provider's bad day would be met by a run a minute, each with an alert."""
-    monkeypatch.setattr(batches, "MAX_PER_RUN", 2)
+    monkeypatch.setattr(selection, "MAX_PER_RUN", 2)
     made = [overdue() for _ in range(3)]
     twilio.faults.on(SEND, Fault.answer(error(401, 20003)), matching=made[1].number[1:], times=None)
     done = send()
@@ -431,7 +433,7 @@ def test_whom_another_run_has_texted_by_now_paystack_is_not_asked_about_again(
 ) -> None:  # fmt: skip
     made = overdue()
     with engine.begin() as connection:
-        found = batches.find(connection, batches.policy_of(delivery.rules), today)
+        found = selection.find(connection, ReminderPolicy.of(delivery.rules), today)
     (batch,) = batches.cut(found, ReminderDay(today, 0, False), 10)
     remind(today)
 
@@ -460,7 +462,7 @@ def test_hardly_more_is_asked_about_than_there_is_time_to_text_about(
 
     stopped = replace(delivery, clock=clock)
     with stopped.engine.begin() as connection:
-        found = batches.find(connection, batches.policy_of(stopped.rules), today)
+        found = selection.find(connection, ReminderPolicy.of(stopped.rules), today)
     (batch,) = batches.cut(found, ReminderDay(today, 0, False), 25)
     results = batches.remind(batch, stopped, run_id="first", width=10, seconds=60)
 

@@ -21,6 +21,7 @@ from leaseup_dagster.invoicing.keys import (
     InvoiceResult,
 )
 from leaseup_dagster.invoicing.ledger import queries
+from leaseup_dagster.invoicing.planning.report import SKIPPED_COLUMNS, skipped_rows
 from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
@@ -196,7 +197,7 @@ def _metadata(
         "not created": (report.FAILED_COLUMNS, report.failed_rows(done.failed)),
         "by landlord": (report.LANDLORD_COLUMNS, report.landlord_rows(done)),
         "billed": (report.BILLED_COLUMNS, report.billed_rows(done.billed)),
-        "skipped by reason": (report.SKIPPED_COLUMNS, report.skipped_rows(plan)),
+        "skipped by reason": (SKIPPED_COLUMNS, skipped_rows(plan)),
     }
     return {
         **page_and_tables(

@@ -1,32 +1,27 @@
 """What a run says it did: counts, and rows for people. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leaseup_dagster.invoicing.creation.protocol import Outcome
 from leaseup_dagster.invoicing.keys import (
     BatchReport,
-    Billed,
     Compared,
-    Eligibility,
     InvoicePlan,
     InvoiceResult,
     LedgerKey,
 )
-from leaseup_dagster.invoicing.rules import skip_reasons
-from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason, of_note
+from leaseup_dagster.invoicing.planning.report import (
+    ALL_LANDLORDS,
+    count_invoices,
+    skipped_in_words,
+)
 from leaseup_dagster.money import format_rands, rands_from_cents
-from leaseup_dagster.tables import Section
 
-SKIPPED_COLUMNS = ("reason", "leases", "what it means", "leases to check")
-PREVIEW_COLUMNS = ("lease", "landlord", "due date", "amount")
-PREVIEW_SKIPPED_COLUMNS = ("lease", "landlord", "due date", "reason", "what it means")
 BILLED_COLUMNS = ("lease", "landlord", "due date", "amount", "payment request", "invoice", "note")
 FAILED_COLUMNS = ("lease", "landlord", "due date", "amount", "state", "why", "what happens next")
 LANDLORD_COLUMNS = ("landlord", "invoices", "billed", "not created")
-PREVIEW_LANDLORD_COLUMNS = ("landlord", "invoices", "would bill")
-_ALL = "all landlords"
 
 _NEXT = {
     "planned": "The next run sends it.",
@@ -85,31 +80,13 @@ def undecided_among(results: Iterable[InvoiceResult]) -> set[LedgerKey]:
     return {result.key for result in results if result.state in ("planned", "requesting")}
 
 
-def skipped_rows(plan: InvoicePlan) -> list[tuple[str, int, str, str]]:
-    """A row for each reason, with the leases a person should check."""
-    return [
-        (
-            skipped.reason,
-            skipped.leases,
-            SkipReason(skipped.reason).meaning,
-            ", ".join(_noted(skipped.reason, *example) for example in skipped.noted),
-        )
-        for skipped in plan.skipped
-    ]
-
-
-def _noted(reason: str, key: LedgerKey, note: str) -> str:
-    about = of_note(reason, note)
-    return f"{key.lease_id} ({about})" if about else key.lease_id
-
-
 def landlord_rows(report: InvoicingReport) -> list[tuple[str, int, str, int]]:
     """What went out for each landlord, the most first, after the sum of all."""
     failed = Counter(result.landlord_id for result in report.failed)
     invoices, cents = _sums((one.landlord_id, one.amount_cents) for one in report.billed)
     everyone = sorted({*invoices, *failed}, key=lambda who: (-cents[who], who))
     rows = [(who, invoices[who], format_rands(cents[who]), failed[who]) for who in everyone]
-    everything = (_ALL, invoices.total(), format_rands(cents.total()), failed.total())
+    everything = (ALL_LANDLORDS, invoices.total(), format_rands(cents.total()), failed.total())
     return [everything, *rows] if rows else []
 
 
@@ -120,81 +97,6 @@ def _sums(amounts: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str
         count[landlord_id] += 1
         cents[landlord_id] += amount
     return count, cents
-
-
-def preview_rows(bill: Iterable[Eligibility]) -> list[tuple[str, str, str, str]]:
-    return [
-        (
-            v.key.lease_id,
-            v.landlord_id,
-            v.key.due_date.isoformat(),
-            format_rands(v.amount_cents or 0),
-        )
-        for v in bill
-    ]
-
-
-def preview_skipped_rows(skip: Iterable[Eligibility]) -> list[tuple[str, str, str, str, str]]:
-    return [
-        (
-            v.key.lease_id,
-            v.landlord_id,
-            v.key.due_date.isoformat(),
-            v.reason,
-            skip_reasons.in_words(v.reason, v.note),
-        )
-        for v in skip
-        if v.reason
-    ]
-
-
-def preview_landlord_rows(landlords: Mapping[str, Billed]) -> list[tuple[str, int, str]]:
-    """What would be billed for each landlord, the most first, after the sum of all."""
-    total = sum(landlords.values(), Billed())
-    everyone = sorted(landlords.items(), key=lambda one: (-one[1].cents, one[0]))
-    rows = [(who, sum_.invoices, format_rands(sum_.cents)) for who, sum_ in everyone]
-    return [(_ALL, total.invoices, format_rands(total.cents)), *rows] if rows else []
-
-
-def preview_sections(
-    plan: InvoicePlan,
-    bill: Sequence[Eligibility],
-    skip: Sequence[Eligibility],
-    landlords: Mapping[str, Billed],
-) -> dict[str, Section]:
-    """The preview as tables; `bill` may be only the first of what would be billed, `landlords` has
-    all of it."""
-    return {
-        "by landlord": (PREVIEW_LANDLORD_COLUMNS, preview_landlord_rows(landlords)),
-        "would bill": (PREVIEW_COLUMNS, preview_rows(bill)),
-        "would skip": (PREVIEW_SKIPPED_COLUMNS, preview_skipped_rows(skip)),
-        "skipped by reason": (SKIPPED_COLUMNS, skipped_rows(plan)),
-    }
-
-
-def preview_summary(plan: InvoicePlan) -> str:
-    """The preview in one line, for the log, the terminal and the top of the page."""
-    return (
-        f"Would bill {_invoices(plan.to_bill)} for {format_rands(plan.total_cents)} as of"
-        f" {plan.as_of}; {skipped_in_words(plan)}. Nothing was written, nobody was called."
-    )
-
-
-def preview_lines(
-    plan: InvoicePlan, bill: Sequence[Eligibility], skip: Sequence[Eligibility]
-) -> list[str]:
-    """The preview for a terminal: every month shown, and how many are not."""
-    lines = [f"Would bill {' '.join(row)}" for row in preview_rows(bill)]
-    lines += [
-        f"Would skip {v.key.lease_id} {v.key.due_date}: {SkipReason(v.reason).words}"
-        for v in skip
-        if v.reason
-    ]
-    more = (
-        ("would be billed", plan.to_bill - len(bill)),
-        ("would be skipped", sum(s.leases for s in plan.skipped) - len(skip)),
-    )
-    return lines + [f"… and {count} more {what}" for what, count in more if count > 0]
 
 
 def billed_rows(
@@ -260,14 +162,13 @@ def nothing_done(plan: InvoicePlan, report: InvoicingReport, left: int) -> str |
         return None
     if plan.only:
         return (
-            f"Lease {plan.only.lease_id} was not billed: another run is working on it, or the run"
-            " was"
-            " out of time. Launch it again."
+            f"Lease {plan.only.lease_id} was not billed: another run is working on it, or the"
+            " run was out of time. Launch it again."
         )
     return (
-        f"Not one of {left} invoices was created: another run is working on them, or the time was"
-        " up"
-        " before the first. Launch it again, and check this run's log if that does not help."
+        f"Not one of {left} invoices was created: another run is working on them, or the"
+        " time was up before the first. Launch it again, and check this run's log if that does not"
+        " help."
     )
 
 
@@ -276,22 +177,13 @@ def summary(plan: InvoicePlan, report: InvoicingReport, left: int) -> str:
     found = report.adopted
     again = f" ({found} found at Paystack, made by an earlier attempt)" if found else ""
     parts = [
-        f"{_invoices(len(report.billed))} for {format_rands(report.total_cents)}{again}",
+        f"{count_invoices(len(report.billed))} for {format_rands(report.total_cents)}{again}",
         f"{len(report.failed)} not created",
         *([f"{left} left for the next run"] if left else []),
         *([f"{len(report.withdrawn)} no longer due"] if report.withdrawn else []),
         skipped_in_words(plan),
     ]
     return f"Invoicing as of {plan.as_of}: " + "; ".join(parts)
-
-
-def skipped_in_words(plan: InvoicePlan) -> str:
-    """`17 leases skipped: 16 billed already, 1 not active`."""
-    skipped = sorted(plan.skipped, key=lambda one: -one.leases)
-    said = ", ".join(f"{one.leases} {SkipReason(one.reason).words}" for one in skipped)
-    count = sum(one.leases for one in skipped)
-    leases = f"{count} lease{'' if count == 1 else 's'} skipped"
-    return f"{leases}: {said}" if said else leases
 
 
 def numbers(plan: InvoicePlan, report: InvoicingReport) -> dict[str, float]:
@@ -318,10 +210,6 @@ def also(
         "leases without a split group": ", ".join(plan.without_split),
     }
     return {name: str(value) for name, value in said.items()}
-
-
-def _invoices(count: int) -> str:
-    return f"{count} invoice{'' if count == 1 else 's'}"
 
 
 def in_words(report: InvoicingReport) -> str:

@@ -8,10 +8,9 @@ from sqlalchemy import Engine
 
 from leaseup_dagster.database.rehearsal import require
 from leaseup_dagster.invoicing import rehearsal
-from leaseup_dagster.invoicing.creation import report
 from leaseup_dagster.invoicing.keys import InvoicePlan
 from leaseup_dagster.invoicing.ledger import transitions
-from leaseup_dagster.invoicing.planning import manual, planner
+from leaseup_dagster.invoicing.planning import manual, planner, report
 from leaseup_dagster.invoicing.planning.missed import LONGEST_AGO
 from leaseup_dagster.invoicing.rules import run_limits
 from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from leaseup_dagster.reminders.keys import LastText
+from leaseup_dagster.settings import ReminderSettings
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,11 @@ class ReminderPolicy:
     after_days: int
     repeat_days: int
     maximum: int
+
+    @classmethod
+    def of(cls, rules: ReminderSettings) -> "ReminderPolicy":
+        """The policy that the settings REMINDER_AFTER_DAYS, …_REPEAT_DAYS and …_MAX say."""
+        return cls(rules.after_days, rules.repeat_days, rules.max)
 
 
 def is_late(policy: ReminderPolicy, due_date: date, as_of: date) -> bool:

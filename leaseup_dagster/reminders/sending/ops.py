@@ -24,7 +24,7 @@ from leaseup_dagster.reminders.keys import (
     ReminderResult,
     SettledTexts,
 )
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
 from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.rules.run_limits import too_many
 from leaseup_dagster.reminders.sending import (
@@ -108,9 +108,9 @@ def find_late_invoices(
     settled: SettledTexts,
     delivery: dg.ResourceParam[ReminderDelivery],
 ) -> LateInvoices:
-    policy = batches.policy_of(delivery.rules)
+    policy = ReminderPolicy.of(delivery.rules)
     with delivery.engine.begin() as connection:
-        late = batches.find(connection, policy, day.as_of)
+        late = selection.find(connection, policy, day.as_of)
     _log_late(context, late, policy)
     if delivery.sender is not None:
         why = too_many(late.tenants, delivery.rules.max_texts, day.confirm_up_to)
@@ -178,7 +178,7 @@ def report_reminders(
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     results = [result for done in reports for result in done.results]
     late = _as_it_stands(delivery, late, results)
-    policy = batches.policy_of(delivery.rules)
+    policy = ReminderPolicy.of(delivery.rules)
     metadata = _metadata(day, settled, late, results, policy)
     context.log.info(_headline(day, late, results, policy))
     # Yielded, not logged: an event that an op logs is lost when the op raises.
@@ -197,7 +197,7 @@ def _as_it_stands(
     if said.issuperset(late.due):
         return late
     with delivery.engine.begin() as connection:
-        now = batches.find(connection, batches.policy_of(delivery.rules), late.as_of)
+        now = selection.find(connection, ReminderPolicy.of(delivery.rules), late.as_of)
     return replace(late, left=now.left + len(set(now.due) - said))
 
 
@@ -215,7 +215,7 @@ def preview_reminders(
     as_of = config.day()
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         shown = preview.preview_reminders_of(connection, reminder_rules, as_of, ROWS_SHOWN)
-    _log_late(context, shown.late, batches.policy_of(reminder_rules))
+    _log_late(context, shown.late, ReminderPolicy.of(reminder_rules))
     for lines in shown_whole(preview.lines(shown)):
         context.log.info(lines)
     sections: dict[str, Section] = {

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from leaseup_dagster.money import format_rands
 from leaseup_dagster.reminders.keys import Kind, LateInvoices
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
 from leaseup_dagster.reminders.rules.message import template_of, words
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.rules.recipients import Text, plan
-from leaseup_dagster.reminders.sending import batches, late_tenants, outcomes
+from leaseup_dagster.reminders.sending import late_tenants, outcomes
 from leaseup_dagster.settings import ReminderSettings
 from leaseup_dagster.sms.gsm7 import segments
 from leaseup_dagster.sms.phone_numbers import mask
@@ -32,8 +33,8 @@ def preview_reminders_of(
     connection: Connection, rules: ReminderSettings, as_of: date, shown: int
 ) -> Preview:
     """The first `shown` invoices about which somebody is due a text, and who would get none."""
-    policy = batches.policy_of(rules)
-    late = batches.find(connection, policy, as_of)
+    policy = ReminderPolicy.of(rules)
+    late = selection.find(connection, policy, as_of)
     rows = queries.reminders(connection, late.due[:shown], as_of, policy.after_days)
     texts, skipped = plan(rows, policy, as_of)
     results = skipped + [result for text in texts for result in text.results(Kind.PLANNED)]

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from leaseup_dagster.invoicing.creation.report import preview_landlord_rows
 from leaseup_dagster.invoicing.keys import Billed, InvoicePlan, LedgerKey
 from leaseup_dagster.invoicing.planning import planner
+from leaseup_dagster.invoicing.planning.report import preview_landlord_rows
 from leaseup_dagster.invoicing.rules import run_limits
 from leaseup_dagster.sandbox.builders import a_tenant, an_invoice
 from leaseup_dagster.settings import TaskSettings

@@ -6,7 +6,8 @@ from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders.keys import ReminderDay
-from leaseup_dagster.reminders.overdue import queries
+from leaseup_dagster.reminders.overdue import queries, selection
+from leaseup_dagster.reminders.rules.policy import ReminderPolicy
 from leaseup_dagster.reminders.sending import batches
 from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN
@@ -34,6 +35,6 @@ def run(database_url: str, paystack_url: str, twilio_url: str, as_of: date) -> N
     with engine.begin() as connection:
         queries.mark_overdue(connection, as_of)
     with engine.begin() as connection:
-        found = batches.find(connection, batches.policy_of(delivery.rules), as_of)
+        found = selection.find(connection, ReminderPolicy.of(delivery.rules), as_of)
     for batch in batches.cut(found, ReminderDay(as_of, 0, True), 10):
         batches.remind(batch, delivery, run_id="killed", width=10, seconds=60)
