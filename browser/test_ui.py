@@ -70,7 +70,7 @@ def test_a_job_is_found_by_its_name_and_a_run_by_what_it_is_for(ui: Ui) -> None:
     expect(page.get_by_text(CHECK)).to_be_hidden()
     ui.shot("jobs-found")
     page = ui.open(f"{LOCATION}/jobs/cancel_invoice")
-    expect(page.get_by_text("leaseup/for: manually")).to_be_visible()
+    expect(page.get_by_text("leaseup/for: manual")).to_be_visible()
     ui.shot("job")
     page = ui.open("/runs?q[0]=tag:leaseup/for=daily")
     expect(page.get_by_text("leaseup/for: daily").first).to_be_visible()

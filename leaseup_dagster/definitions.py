@@ -64,7 +64,7 @@ from leaseup_dagster.reminders.resource import (
     ReminderRulesResource,
 )
 from leaseup_dagster.reminders.sensor import due_reminders_left
-from leaseup_dagster.retries import READ_ONLY
+from leaseup_dagster.retries import OWNERS, READ_ONLY
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()
@@ -77,6 +77,8 @@ CHECKS = [*INVOICE_CHECKS, *PAYMENT_CHECKS, *REMINDER_CHECKS, *ARREARS_CHECKS]
 leaseup_tables = dg.AssetSpec(
     "leaseup_tables",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"postgres"},
     description="LeaseUp's own tables: leases, tenants, invoices and payments. Its application"
     " writes them all day; everything here begins with them.",
 )

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import Backoff, Failure, Jitter, RetryPolicy
+from dagster import Backoff, Failure, Jitter, OpExecutionContext, RetryPolicy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from leaseup_dagster.settings import SettingsError
@@ -21,9 +21,12 @@ RUN_TAGS = {
 FOR = "leaseup/for"
 """The tag by which a person finds jobs and runs: a job is in one of these groups."""
 
+OWNERS = ["team:rent-operations"]
+"""Who answers for each asset, as Dagster's Catalog shows it."""
+
 BY_ITSELF = {**RUN_TAGS, FOR: "daily"}
 WEEKLY = {**RUN_TAGS, FOR: "weekly"}
-MANUAL = {**RUN_TAGS, FOR: "manually"}
+MANUAL = {**RUN_TAGS, FOR: "manual"}
 READ_ONLY = {**RUN_TAGS, FOR: "read only"}
 
 _longest_wait = MAX_WAIT_SECONDS
@@ -68,3 +71,12 @@ SERVICE_UNREACHABLE = StoppableRetryPolicy(
     max_retries=3, delay=1, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS
 )
 """For steps that talk to the database or a provider: waits of about 1, 3 and 7 s."""
+
+
+def try_again(context: OpExecutionContext, count: int, of: int, what: str) -> None:
+    """Have the step tried again for `count` of its items, if it has tries left.
+
+    Raises RuntimeError, which the policy above takes for a reason to wait and repeat the step.
+    """
+    if count and context.retry_number < SERVICE_UNREACHABLE.max_retries:
+        raise RuntimeError(f"{count} of {of} {what} to be tried again")

@@ -8,13 +8,15 @@ from sqlalchemy import Engine
 from leaseup_dagster.arrears import report, summary
 from leaseup_dagster.arrears.checks import check_arrears
 from leaseup_dagster.arrears.summary import Arrears
-from leaseup_dagster.as_of import JOHANNESBURG
-from leaseup_dagster.retries import BY_ITSELF, SERVICE_UNREACHABLE
-from leaseup_dagster.run_config import DayConfig, run_for_its_day
+from leaseup_dagster.retries import BY_ITSELF, OWNERS, SERVICE_UNREACHABLE
+from leaseup_dagster.run_config import DayConfig
+from leaseup_dagster.schedules import daily
 
 arrears = dg.AssetSpec(
     "arrears",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"postgres"},
     deps=["reminders"],
     description="Made by report_arrears, every day at 09:30 SAST (schedule"
     " arrears_at_half_past_nine), and for any past day manually. Who owes how much, for how long,"
@@ -48,12 +50,10 @@ def report_arrears() -> None:
     check_arrears(add_up_arrears())
 
 
-@dg.schedule(
-    job=report_arrears,
-    cron_schedule="30 9 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 09:30 in Johannesburg, after the reminders.",
+arrears_at_half_past_nine = daily(
+    "arrears_at_half_past_nine",
+    report_arrears,
+    "09:30",
+    first_step="add_up_arrears",
+    why_then=", after the reminders",
 )
-def arrears_at_half_past_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return run_for_its_day(context, "add_up_arrears")

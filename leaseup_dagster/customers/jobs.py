@@ -14,7 +14,7 @@ from leaseup_dagster.customers.ops import (
     find_tenants_without_customer,
     report_customers,
 )
-from leaseup_dagster.retries import BY_ITSELF
+from leaseup_dagster.retries import BY_ITSELF, OWNERS
 from leaseup_dagster.stopping import CONTINUES
 
 _UNFINISHED = [
@@ -30,6 +30,8 @@ _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 paystack_customers = dg.AssetSpec(
     "paystack_customers",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"paystack"},
     deps=["leaseup_tables"],
     description="Made by create_paystack_customers, within a minute of a new tenant (sensor"
     " tenants_without_customer). Tenants that got a Paystack customer, and those that Paystack"

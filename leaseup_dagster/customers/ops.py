@@ -14,7 +14,7 @@ from leaseup_dagster.customers.next_batch import Waiting
 from leaseup_dagster.customers.registration import Kind, Outcome, Registration
 from leaseup_dagster.customers.report import CustomerBatch, CustomerReport
 from leaseup_dagster.paystack.client import PaystackClient
-from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.retries import SERVICE_UNREACHABLE, try_again
 from leaseup_dagster.run_config import ConfigFailure, RunConfig
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
@@ -165,8 +165,7 @@ def _report(
     if lines:  # one event for all: each costs Dagster's storage as much as a request
         context.log.warning("\n".join(lines))
     again = kinds[Kind.FAILED] + kinds[Kind.BROKEN]
-    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"To be tried again: {again} of {len(outcomes)} tenants")
+    try_again(context, again, len(outcomes), "tenants")
     with engine.connect() as connection:
         done = CustomerReport.of(missing.statuses(connection, tenant_ids), outcomes)
     context.add_output_metadata(done.counts())

@@ -4,7 +4,6 @@ from typing import Any
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.customers.ops import register_planned_customers
 from leaseup_dagster.invoicing.cancellation.ops import (
     cancel_chosen_invoices,
@@ -19,12 +18,14 @@ from leaseup_dagster.invoicing.creation.ops import (
     settle_unanswered_invoices,
 )
 from leaseup_dagster.invoicing.planning.ops import plan_invoices, plan_one_invoice, preview_invoices
-from leaseup_dagster.retries import BY_ITSELF, MANUAL, READ_ONLY
-from leaseup_dagster.run_config import run_for_its_day
+from leaseup_dagster.retries import BY_ITSELF, MANUAL, OWNERS, READ_ONLY
+from leaseup_dagster.schedules import daily
 
 invoices = dg.AssetSpec(
     "invoices",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"paystack", "postgres"},
     deps=["paystack_customers"],
     description="Made by check_upcoming_invoices, every day at 07:00 SAST (schedule"
     " invoicing_at_seven). What each morning created, skipped and could not create. The numbers are"
@@ -84,12 +85,6 @@ def preview_upcoming_invoices() -> None:
     preview_invoices()
 
 
-@dg.schedule(
-    job=check_upcoming_invoices,
-    cron_schedule="0 7 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 07:00 in Johannesburg.",
+invoicing_at_seven = daily(
+    "invoicing_at_seven", check_upcoming_invoices, "07:00", first_step="plan_invoices"
 )
-def invoicing_at_seven(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return run_for_its_day(context, "plan_invoices")

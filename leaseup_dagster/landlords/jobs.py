@@ -2,24 +2,24 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.landlords.ops import (
     begin_telling,
     preview_landlord_news,
     report_telling,
     tell_each_landlord,
 )
-from leaseup_dagster.retries import BY_ITSELF, READ_ONLY
-from leaseup_dagster.run_config import run_for_its_day
+from leaseup_dagster.retries import BY_ITSELF, OWNERS, READ_ONLY
+from leaseup_dagster.schedules import daily
 
 landlord_emails = dg.AssetSpec(
     "landlord_emails",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"email"},
     deps=["arrears"],
     description="Made by tell_landlords, every day at 08:30 SAST (schedule"
     " landlords_at_half_past_eight). Which landlords were notified of what is new with their"
-    " rent, in one"
-    " e-mail a day at most. The numbers are plotted over time.",
+    " rent, in one e-mail a day at most. The numbers are plotted over time.",
 )
 
 
@@ -42,12 +42,6 @@ def preview_landlord_emails() -> None:
     preview_landlord_news()
 
 
-@dg.schedule(
-    job=tell_landlords,
-    cron_schedule="30 8 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 08:30 in Johannesburg.",
+landlords_at_half_past_eight = daily(
+    "landlords_at_half_past_eight", tell_landlords, "08:30", first_step="begin_telling"
 )
-def landlords_at_half_past_eight(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return run_for_its_day(context, "begin_telling")

@@ -12,7 +12,7 @@ from leaseup_dagster.landlords import ledger, report
 from leaseup_dagster.landlords.delivery import Kind, LandlordDelivery, Result
 from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.pickled import pickled_as
-from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.retries import SERVICE_UNREACHABLE, try_again
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import MailSettings, TaskSettings
 from leaseup_dagster.stopping import seconds_left
@@ -86,8 +86,7 @@ def tell_each_landlord(
     if account:
         raise dg.Failure(f"{account.why}. Nobody else was tried.", allow_retries=False)
     later = [result for result in results if result.kind in (Kind.DEFERRED, Kind.BROKEN)]
-    if later and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"{len(later)} of {len(results)} e-mails to be tried again")
+    try_again(context, len(later), len(results), "e-mails")
     return replace(day, broken=tuple(r for r in results if r.kind is Kind.BROKEN))
 
 

@@ -20,6 +20,7 @@ from leaseup_dagster.operations.ops import (
 )
 from leaseup_dagster.retries import MANUAL, WEEKLY
 from leaseup_dagster.run_config import is_refused_config
+from leaseup_dagster.schedules import on_sundays
 from leaseup_dagster.settings import AlertSettings, load
 
 _WILL_RETRY = "dagster/will_retry"
@@ -203,11 +204,4 @@ digest_at_ten = dg.ScheduleDefinition(
     description="Every day at 10:00 in Johannesburg, when it is switched on.",
 )
 
-old_runs_on_sundays = dg.ScheduleDefinition(
-    name="old_runs_on_sundays",
-    job=forget_old_runs,
-    cron_schedule="30 3 * * 0",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every Sunday at 03:30 in Johannesburg.",
-)
+old_runs_on_sundays = on_sundays("old_runs_on_sundays", forget_old_runs, "03:30")

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.reconciliation.decision_ops import decide
 from leaseup_dagster.reconciliation.ops import (
     ask_again,
@@ -10,12 +9,14 @@ from leaseup_dagster.reconciliation.ops import (
     reconcile_week,
     report_reconciliation,
 )
-from leaseup_dagster.retries import BY_ITSELF, MANUAL
-from leaseup_dagster.run_config import run_for_its_day
+from leaseup_dagster.retries import BY_ITSELF, MANUAL, OWNERS
+from leaseup_dagster.schedules import daily
 
 payment_requests = dg.AssetSpec(
     "payment_requests",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"paystack"},
     deps=["invoices"],
     description="Made by reconcile_payment_requests, every day at 02:00 SAST (schedule"
     " reconciliation_at_two). How Paystack's payment requests agree with LeaseUp, as each night"
@@ -46,12 +47,6 @@ def decide_payment() -> None:
     decide()
 
 
-@dg.schedule(
-    job=reconcile_payment_requests,
-    cron_schedule="0 2 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 02:00 in Johannesburg.",
+reconciliation_at_two = daily(
+    "reconciliation_at_two", reconcile_payment_requests, "02:00", first_step="cut_into_weeks"
 )
-def reconciliation_at_two(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return run_for_its_day(context, "cut_into_weeks")

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from leaseup_dagster.as_of import JOHANNESBURG
 from leaseup_dagster.reminders.checks import check_reminders
 from leaseup_dagster.reminders.communications.ops import ask_for_delivery_status, forget_old_texts
 from leaseup_dagster.reminders.sending.ops import (
@@ -14,12 +13,14 @@ from leaseup_dagster.reminders.sending.ops import (
     report_reminders,
     send_reminders,
 )
-from leaseup_dagster.retries import BY_ITSELF, READ_ONLY, WEEKLY
-from leaseup_dagster.run_config import run_for_its_day
+from leaseup_dagster.retries import BY_ITSELF, OWNERS, READ_ONLY, WEEKLY
+from leaseup_dagster.schedules import daily, daily_as_of_now, on_sundays
 
 reminders = dg.AssetSpec(
     "reminders",
     group_name="rent",
+    owners=OWNERS,
+    kinds={"sms"},
     deps=["payment_requests"],
     description="Made by send_late_payment_reminders, every day at 09:00 SAST (schedule"
     " reminders_at_nine). Whom each morning texted, and whom not and why. The numbers are plotted"
@@ -71,34 +72,17 @@ def forget_old_communications() -> None:
     forget_old_texts()
 
 
-@dg.schedule(
-    job=update_delivery_status,
-    cron_schedule="0 18 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 18:00 in Johannesburg, when the morning's texts have arrived.",
+delivery_status_at_six = daily_as_of_now(
+    "delivery_status_at_six",
+    update_delivery_status,
+    "18:00",
+    why_then=", when the morning's texts have arrived",
 )
-def delivery_status_at_six(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
 
 
-@dg.schedule(
-    job=forget_old_communications,
-    cron_schedule="0 3 * * 0",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every Sunday at 03:00 in Johannesburg.",
+retention_on_sundays = on_sundays("retention_on_sundays", forget_old_communications, "03:00")
+
+
+reminders_at_nine = daily(
+    "reminders_at_nine", send_late_payment_reminders, "09:00", first_step="mark_overdue_invoices"
 )
-def retention_on_sundays(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
-
-
-@dg.schedule(
-    job=send_late_payment_reminders,
-    cron_schedule="0 9 * * *",
-    execution_timezone=JOHANNESBURG.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 09:00 in Johannesburg.",
-)
-def reminders_at_nine(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    return run_for_its_day(context, "mark_overdue_invoices")

@@ -23,17 +23,15 @@ from urllib.parse import urlencode
 import httpx
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from leaseup_dagster.sandbox import pay_page
+from leaseup_dagster.sandbox.answers import answer, begin_an_answer, silence
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.loopback import Loopback, until_stopped
 from leaseup_dagster.sandbox.paystack_books import Books, StoredCustomer, StoredPaymentRequest
 from leaseup_dagster.sandbox.paystack_endpoints import Endpoints
 from leaseup_dagster.sandbox.paystack_gate import Call, Habits
-
-_POLL_SECONDS = 0.005
 
 
 @dataclass
@@ -134,7 +132,7 @@ class PaystackStandIn(Loopback):
         if request.url.path.startswith(("/_sandbox/", "/pay/")) or request.url.path == "/pay":
             # In a thread: whoever is notified of a payment may ask us something.
             reply = await run_in_threadpool(self._operate, request.method, request.url.path)
-            await _send(reply, scope, receive, send)
+            await answer(reply, scope, receive, send)
             return
         call = self._read(request, raw)
         seen = Seen(call.method, call.path, call.endpoint, dict(call.query), dict(call.body))
@@ -142,20 +140,20 @@ class PaystackStandIn(Loopback):
         ending = await self._deal_with(call, f"{call.path}?{urlencode(call.query)} {raw.decode()}")
         if isinstance(ending, Reply):
             seen.status = ending.status
-            await _send(ending, scope, receive, send)
+            await answer(ending, scope, receive, send)
             return
         if ending == "cut midway":
-            await _begin_an_answer(send)
+            await begin_an_answer(send, 200, b'{"status": true, ')
         self.cut(scope, reset=ending == "reset")
         await receive()
 
     async def _deal_with(self, call: Call, text: str) -> Ending:
         fault = self.faults.take(call.endpoint, text) or Fault()
         await asyncio.sleep(self.habits.latency_seconds)
-        if fault.hangs == "before" and await _silence(fault):
+        if fault.hangs == "before" and await silence(fault):
             return "cut"
         reply = self._endpoints.answer(call) if fault.accepts else Reply.of(500, {})
-        if fault.hangs == "after" and await _silence(fault):
+        if fault.hangs == "after" and await silence(fault):
             return "cut"
         fault.arrived.set()
         return fault.ending(reply)
@@ -195,24 +193,6 @@ class PaystackStandIn(Loopback):
                 "payment_requests": [request.fetched() for request in self.payment_requests],
                 "requests": Counter(seen.endpoint for seen in self.requests),
             }
-
-
-async def _silence(fault: Fault) -> bool:
-    """Say nothing until released; whether the connection shall be cut then."""
-    fault.arrived.set()
-    while not fault.released.is_set():
-        await asyncio.sleep(_POLL_SECONDS)
-    return fault.abandoned
-
-
-async def _send(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    await Response(reply.body, reply.status, dict(reply.headers))(scope, receive, send)
-
-
-async def _begin_an_answer(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"status": true, ', "more_body": True})
 
 
 def main() -> None:

@@ -22,16 +22,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from leaseup_dagster.sandbox.answers import answer, begin_an_answer, silence
 from leaseup_dagster.sandbox.faults import Ending, Fault, Faults, Reply
 from leaseup_dagster.sandbox.loopback import Loopback, until_stopped
 
 ACCOUNT, TOKEN = "AC" + "0" * 32, "sandbox-token"
 SEND, LIST = "POST /Messages.json", "GET /Messages.json"
 FETCH = "GET /Messages/:sid.json"
-_POLL_SECONDS = 0.005
 _PATH = re.compile(r".*/2010-04-01/Accounts/(?P<account>\w+)/Messages(/(?P<sid>\w+))?\.json")
 
 
@@ -132,17 +131,17 @@ class TwilioStandIn(Loopback):
             return
         if request.url.path == "/_sandbox/messages":
             said = Reply.of(200, {"messages": [m.wording() for m in self.messages]})
-            await _send(said, scope, receive, send)
+            await answer(said, scope, receive, send)
             return
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         ending = await self._deal_with(request, raw)
         self._at_once -= 1
         if isinstance(ending, Reply):
-            await _send(ending, scope, receive, send)
+            await answer(ending, scope, receive, send)
             return
         if ending == "cut midway":
-            await _begin_an_answer(send)
+            await begin_an_answer(send, 201, b'{"sid": "SM')
         self.cut(scope, reset=ending == "reset")
         await receive()
 
@@ -153,10 +152,10 @@ class TwilioStandIn(Loopback):
         self.requests.append((endpoint, form))
         fault = self.faults.take(endpoint, raw or request.url.query) or Fault()
         await asyncio.sleep(self._latency_seconds)
-        if fault.hangs == "before" and await _silence(fault):
+        if fault.hangs == "before" and await silence(fault):
             return "cut"
         reply = self._answer(request, form) if fault.accepts else Reply.of(500, {})
-        if fault.hangs == "after" and await _silence(fault):
+        if fault.hangs == "after" and await silence(fault):
             return "cut"
         fault.arrived.set()
         return fault.ending(reply)
@@ -206,24 +205,6 @@ class TwilioStandIn(Loopback):
         page = [message.wording() for message in shown[:size]]
         about = {"page": 0, "page_size": size, "next_page_uri": None, "uri": "", "start": 0}
         return Reply.of(200, {"messages": page, **about})
-
-
-async def _silence(fault: Fault) -> bool:
-    """Say nothing until released; whether the connection shall be cut then."""
-    fault.arrived.set()
-    while not fault.released.is_set():
-        await asyncio.sleep(_POLL_SECONDS)
-    return fault.abandoned
-
-
-async def _send(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    await Response(reply.body, reply.status, dict(reply.headers))(scope, receive, send)
-
-
-async def _begin_an_answer(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
-    await send({"type": "http.response.start", "status": 201, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"sid": "SM', "more_body": True})
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from leaseup_dagster.invoicing.ledger.cancelling import Chosen
 from leaseup_dagster.invoicing.rules import run_limits
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import redacted
-from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.retries import SERVICE_UNREACHABLE, try_again
 from leaseup_dagster.run_config import ConfigFailure, RunConfig, checked_date
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight, seconds_left
@@ -147,8 +147,7 @@ def cancel_chosen_invoices(
         seconds=seconds_left(context, tasks.taking_seconds),
     )
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
-    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"{len(again)} of {len(outcomes)} cancellations to be tried again")
+    try_again(context, len(again), len(outcomes), "cancellations")
     outcomes += [Outcome(invoice, Kind.ALREADY_CANCELLED) for invoice in chosen.already]
     _report(context, CancellationReport(tuple(outcomes), chosen.refused))
 

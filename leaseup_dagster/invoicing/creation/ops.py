@@ -22,7 +22,7 @@ from leaseup_dagster.invoicing.keys import (
 )
 from leaseup_dagster.invoicing.ledger import queries
 from leaseup_dagster.invoicing.planning.report import SKIPPED_COLUMNS, skipped_rows
-from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.retries import SERVICE_UNREACHABLE, try_again
 from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import seconds_left
 from leaseup_dagster.tables import Section, page_and_tables
@@ -95,8 +95,7 @@ def create_planned_invoices(
     # Below the list of them: it is what a person who follows the run searches for.
     _log_progress(context, batch, outcomes, took)
     again = [outcome for outcome in outcomes if outcome.kind.worth_another_try]
-    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"{len(again)} of {len(batch.keys)} invoices to be tried again")
+    try_again(context, len(again), len(batch.keys), "invoices")
     return _batch_report(context, outcomes, results)
 
 

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import Enum
 
 from sqlalchemy import Connection, Engine
@@ -22,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from leaseup_dagster.database import complaints
 from leaseup_dagster.database.recording import Recording
 from leaseup_dagster.invoicing.creation import adoption
+from leaseup_dagster.invoicing.creation.orphans import CLOCKS_DIFFER
 from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.invoicing.ledger import queries, transitions
 from leaseup_dagster.invoicing.ledger.queries import Unanswered
@@ -39,8 +39,6 @@ from leaseup_dagster.paystack.errors import (
 )
 from leaseup_dagster.paystack.models import NewPaymentRequest, PaymentRequest
 from leaseup_dagster.settings import SEND_WINDOW_SECONDS
-
-CLOCKS_DIFFER = timedelta(minutes=10)
 
 _NEXT_IN_LINE = 2
 """So many threads take a slot of the quota ahead. What they would send may be another run's by

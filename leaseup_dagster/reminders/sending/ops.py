@@ -36,7 +36,7 @@ from leaseup_dagster.reminders.sending import (
     unanswered,
 )
 from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
-from leaseup_dagster.retries import SERVICE_UNREACHABLE
+from leaseup_dagster.retries import SERVICE_UNREACHABLE, try_again
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.settings import ReminderSettings, TaskSettings
 from leaseup_dagster.sms.gsm7 import fingerprint
@@ -157,8 +157,7 @@ def send_reminders(
     )
     _log(context, results, batch.place.progress(len(batch.invoice_ids), time.monotonic() - began))
     again = [result for result in results if result.kind.worth_another_try]
-    if again and context.retry_number < SERVICE_UNREACHABLE.max_retries:
-        raise RuntimeError(f"{len(again)} of {len(results)} texts to be tried again")
+    try_again(context, len(again), len(results), "texts")
     done = batches.report(batch, delivery, results, context.run_id)
     context.add_output_metadata(report.counts(done.results))
     return done
