@@ -2,8 +2,8 @@
 
 The bare loop is the floor. One op per invoice, on Dagster's default executor, is what comes to mind
 first. One query per lease and batches of ten with a second's pause is how it was done before. Ours
-is the real job, timed by the ledger: from the first mark to the last record, Dagster's steps and
-storage included. Only ours writes a mark before each request; the slow ways are given fewer.
+is the real job, timed by the ledger: from the claim to the last record, Dagster's steps and
+storage included. Only ours writes a claim before each request; the slow ways are given fewer.
 """
 
 import sys
@@ -62,7 +62,7 @@ def _way(name: str, rate: float, floor: float) -> Figure:
 
 
 def bill(world: World) -> float:
-    """The morning's run, with a ledger that is empty; seconds from the first mark to the last
+    """The morning's run, with a ledger that is empty; seconds from the claim to the last
     record."""
     portfolio.forget_requests(world.paystack)
     day = planning.AS_OF.isoformat()

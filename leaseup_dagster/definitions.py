@@ -23,6 +23,7 @@ from leaseup_dagster.invoicing.jobs import (
 )
 from leaseup_dagster.invoicing.resource import InvoiceCreationResource, TasksResource
 from leaseup_dagster.invoicing.sensor import planned_invoices_left
+from leaseup_dagster.labels import OWNERS, READ_ONLY
 from leaseup_dagster.landlords.jobs import (
     landlord_emails,
     landlords_at_half_past_eight,
@@ -64,7 +65,6 @@ from leaseup_dagster.reminders.resource import (
     ReminderRulesResource,
 )
 from leaseup_dagster.reminders.sensor import due_reminders_left
-from leaseup_dagster.retries import OWNERS, READ_ONLY
 from leaseup_dagster.sms.resource import SmsResource
 
 engine = EngineResource()

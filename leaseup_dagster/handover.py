@@ -1,7 +1,7 @@
 """How a day that is too large for one run goes from run to run.
 
 The next one begins before the one at work ends: both share the quota for a minute, and no minute is
-lost. Nothing here keeps two runs apart: that what is sent is marked first does.
+lost. Nothing here keeps two runs apart: that what is sent is claimed first does.
 """
 
 from collections.abc import Mapping, Sequence

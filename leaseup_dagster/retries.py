@@ -11,24 +11,6 @@ from leaseup_dagster.settings import SettingsError
 
 MAX_WAIT_SECONDS = 10.0
 
-RUN_TAGS = {
-    "dagster/max_runtime": "300",
-    # The daemon's. From the failed step on, it would need the files of the machine that died.
-    "dagster/retry_strategy": "ALL_STEPS",
-}
-"""What each job carries: how long a run lasts, and that one whose worker died begins anew."""
-
-FOR = "leaseup/for"
-"""The tag by which a person finds jobs and runs: a job is in one of these groups."""
-
-OWNERS = ["team:rent-operations"]
-"""Who answers for each asset, as Dagster's Catalog shows it."""
-
-BY_ITSELF = {**RUN_TAGS, FOR: "daily"}
-WEEKLY = {**RUN_TAGS, FOR: "weekly"}
-MANUAL = {**RUN_TAGS, FOR: "manual"}
-READ_ONLY = {**RUN_TAGS, FOR: "read only"}
-
 _longest_wait = MAX_WAIT_SECONDS
 
 

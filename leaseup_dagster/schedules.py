@@ -1,5 +1,7 @@
 """Schedules in Johannesburg's time: daily or on Sundays, switched on from the first start."""
 
+from collections.abc import Callable
+
 import dagster as dg
 
 from leaseup_dagster.as_of import JOHANNESBURG
@@ -37,7 +39,7 @@ def _schedule(
     name: str,
     job: dg.JobDefinition,
     at: str,
-    run: dg.ScheduleEvaluationFunction[...],
+    run: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest],
     description: str,
     days: str = "*",
 ) -> dg.ScheduleDefinition:

@@ -10,7 +10,7 @@ import pytest
 
 from leaseup_dagster.customers.jobs import tenants_without_customer
 from leaseup_dagster.definitions import defs
-from leaseup_dagster.retries import FOR, RUN_TAGS
+from leaseup_dagster.labels import FOR, RUN_TAGS
 
 
 def test_everything_a_job_needs_is_there() -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from leaseup_dagster.arrears import report, summary
 from leaseup_dagster.arrears.checks import check_arrears
 from leaseup_dagster.arrears.summary import Arrears
-from leaseup_dagster.retries import BY_ITSELF, OWNERS, SERVICE_UNREACHABLE
+from leaseup_dagster.labels import DAILY, OWNERS
+from leaseup_dagster.retries import SERVICE_UNREACHABLE
 from leaseup_dagster.run_config import DayConfig
 from leaseup_dagster.schedules import daily
 
@@ -44,7 +45,7 @@ def add_up_arrears(
     description="Adds up who owes how much, for how long, as of the end of a day; what was billed"
     " and collected in it and in the twelve months before. Writes nothing. Runs by itself at"
     " 09:30.",
-    tags=BY_ITSELF,
+    tags=DAILY,
 )
 def report_arrears() -> None:
     check_arrears(add_up_arrears())

@@ -14,7 +14,7 @@ from leaseup_dagster.customers.ops import (
     find_tenants_without_customer,
     report_customers,
 )
-from leaseup_dagster.retries import BY_ITSELF, OWNERS
+from leaseup_dagster.labels import DAILY, OWNERS
 from leaseup_dagster.stopping import CONTINUES
 
 _UNFINISHED = [
@@ -46,7 +46,7 @@ LONGEST_RUN = timedelta(hours=1)
     description="Makes a Paystack customer for every tenant without one, or for those in"
     " `tenant_ids`. Safe to launch at any time: who has one is left alone, and Paystack answers a"
     " known e-mail address with its customer. New tenants are found by tenants_without_customer.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "create_paystack_customers"},
+    tags={**DAILY, "leaseup/exclusive": "create_paystack_customers"},
 )
 def create_paystack_customers() -> None:
     report_customers(find_tenants_without_customer().map(create_customers).collect())

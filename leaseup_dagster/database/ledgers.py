@@ -43,7 +43,7 @@ invoice_ledger = Table(
     Column("by_hand", Boolean, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
-    # The database's clock when the mark was committed; from then on it is the claim.
+    # The database's clock when the claim was committed; from then on it is the claim.
     Column("attempted_at", DateTime(timezone=True)),
     # The customer it was last sent to; an earlier attempt is searched for there.
     Column("customer_code", Text),
@@ -164,7 +164,7 @@ reminder_ledger = Table(
     Column("text_hash", Text, nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
-    # The database's clock when the mark was committed.
+    # The database's clock when the claim was committed.
     Column("attempted_at", DateTime(timezone=True), nullable=False),
     Column("run_id", Text, nullable=False),
     Column("message_id", Text),

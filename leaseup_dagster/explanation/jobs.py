@@ -3,7 +3,7 @@
 import dagster as dg
 
 from leaseup_dagster.explanation.ops import explain_one_lease
-from leaseup_dagster.retries import READ_ONLY
+from leaseup_dagster.labels import READ_ONLY
 
 
 @dg.job(

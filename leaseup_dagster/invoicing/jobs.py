@@ -18,7 +18,7 @@ from leaseup_dagster.invoicing.creation.ops import (
     settle_unanswered_invoices,
 )
 from leaseup_dagster.invoicing.planning.ops import plan_invoices, plan_one_invoice, preview_invoices
-from leaseup_dagster.retries import BY_ITSELF, MANUAL, OWNERS, READ_ONLY
+from leaseup_dagster.labels import DAILY, MANUAL, OWNERS, READ_ONLY
 from leaseup_dagster.schedules import daily
 
 invoices = dg.AssetSpec(
@@ -47,7 +47,7 @@ def _bill(plan: Any) -> Any:
     description="Bills every lease with automatic invoicing whose next due date is within"
     " TASK_CHECK_DAYS_AHEAD days (50). Safe to launch at any time: what is billed already is"
     " skipped, and what a crashed run left is finished. Runs by itself at 07:00.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "check_upcoming_invoices"},
+    tags={**DAILY, "leaseup/exclusive": "check_upcoming_invoices"},
 )
 def check_upcoming_invoices() -> None:
     plan = plan_invoices()

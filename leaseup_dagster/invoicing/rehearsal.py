@@ -69,7 +69,7 @@ def cancelled(as_of: date) -> Scene:
 
         def cancel(connection: Connection) -> bool:
             invoice = made or CancellationTarget("", LedgerKey(as_of, ""), "", "rehearsal")
-            cancelling.mark(connection, invoice)
+            cancelling.claim(connection, invoice)
             return cancelling.record(connection, invoice) or made is None
 
         stage.act("CANCELLED on an invoice", cancel)
@@ -91,7 +91,7 @@ def _invoice(stage: Stage, as_of: date) -> CancellationTarget | None:
     )
     if tenancy is None:
         stage.notes.append("no lease has a tenant yet, so only rights were tried")
-    elif not stage.act("A mark in the ledger", lambda c: _requesting(c, invoice, tenancy)):
+    elif not stage.act("A claim in the ledger", lambda c: _requesting(c, invoice, tenancy)):
         return None
 
     def record(connection: Connection) -> bool:
@@ -111,7 +111,7 @@ def _invoice(stage: Stage, as_of: date) -> CancellationTarget | None:
 
 
 def _requesting(connection: Connection, invoice: CancellationTarget, tenancy: Any) -> None:
-    """As if its request had just been marked."""
+    """As if its request had just been claimed."""
     connection.execute(
         insert(invoice_ledger).values(
             lease_id=invoice.key.lease_id,

@@ -1,4 +1,4 @@
-"""The protocol for one landlord's e-mail: mark, committed → send → record. Only their order.
+"""The protocol for one landlord's e-mail: claim, committed → send → record. Only their order.
 
 At most once: a mail server has no idempotency key. What certainly was not accepted is sent again;
 what may have been accepted counts as notified, and a person sees it in the report.

@@ -2,13 +2,13 @@
 
 import dagster as dg
 
+from leaseup_dagster.labels import DAILY, OWNERS, READ_ONLY
 from leaseup_dagster.landlords.ops import (
     begin_telling,
     preview_landlord_news,
     report_telling,
     tell_each_landlord,
 )
-from leaseup_dagster.retries import BY_ITSELF, OWNERS, READ_ONLY
 from leaseup_dagster.schedules import daily
 
 landlord_emails = dg.AssetSpec(
@@ -27,7 +27,7 @@ landlord_emails = dg.AssetSpec(
     description="Sends one e-mail to each landlord who has news: invoices sent, payments, arrears,"
     " leases that end, what only they can put right. Nothing is sent twice. Off until"
     " LANDLORD_EMAILS_ENABLED is true. Runs by itself at 08:30.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "tell_landlords"},
+    tags={**DAILY, "leaseup/exclusive": "tell_landlords"},
 )
 def tell_landlords() -> None:
     report_telling(tell_each_landlord(begin_telling()))

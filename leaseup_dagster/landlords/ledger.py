@@ -1,7 +1,7 @@
 """SQL: what landlords were notified of, and in which e-mail. Each function is one change or one
 question.
 
-The mark is committed before the message leaves. What certainly did not leave is deleted again,
+The claim is committed before the message leaves. What certainly did not leave is deleted again,
 and so in the next e-mail; what may have left counts as notified.
 """
 
@@ -37,14 +37,14 @@ _BEGAN = "began"
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7263008)")
 
 SECONDS_UNDER_WAY = 600
-"""Longer than a message can be under way: who marked it has fallen."""
+"""Longer than a message can be under way: whoever claimed it has crashed."""
 
 
 def begin(connection: Connection, as_of: date, statuses: Sequence[str]) -> bool:
     """Whether this is the first time: then all there is counts as notified.
 
     Each time what is new of landlords who get nothing counts as notified: they start with the day
-    on which they are served again. What a run that fell has marked counts as notified, too.
+    on which they are served again. What a crashed run has claimed counts as notified, too.
     """
     connection.execute(ALLOW_LONG)
     connection.execute(_ONE_AT_A_TIME)
@@ -151,13 +151,13 @@ def _addressed(connection: Connection, ids: Sequence[str]) -> list[Landlord]:
 
 
 def claim(connection: Connection, news: News, day: date, run_id: str) -> bool:
-    """Mark the e-mail of this day, and all that is in it, before it leaves. False: it was sent, or
+    """Claim the e-mail of this day, and all that is in it, before it leaves. False: it was sent, or
     may have been, or another run is about to."""
-    marked = insert_or(email).values(
+    claimed = insert_or(email).values(
         landlord_id=news.landlord.id, day=day, state="sending", attempts=1,
         attempted_at=func.clock_timestamp(), run_id=run_id,
     )  # fmt: skip
-    again = marked.on_conflict_do_update(
+    again = claimed.on_conflict_do_update(
         index_elements=[email.c.landlord_id, email.c.day],
         set_={
             "state": "sending", "attempts": email.c.attempts + 1, "why": None,
@@ -185,7 +185,7 @@ def settle(connection: Connection, landlord_id: str, day: date, state: str, why:
 
 
 def _give_up_fallen(connection: Connection) -> None:
-    """Who marked these has fallen: they may have left, and count as notified."""
+    """Whoever claimed these has crashed: they may have left, and count as notified."""
     age = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, SECONDS_UNDER_WAY)
     why = "the run fell before it knew whether the message had left"
     _mark(connection, "unknown", why, email.c.attempted_at < age)

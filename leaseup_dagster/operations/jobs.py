@@ -10,6 +10,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from leaseup_dagster.as_of import JOHANNESBURG, clock, johannesburg_date
 from leaseup_dagster.invoicing.jobs import check_upcoming_invoices
+from leaseup_dagster.labels import MANUAL, WEEKLY
 from leaseup_dagster.operations import alert, launched, missed_runs
 from leaseup_dagster.operations.ops import (
     ALERTED,
@@ -18,7 +19,6 @@ from leaseup_dagster.operations.ops import (
     send_digest,
     tell_operators,
 )
-from leaseup_dagster.retries import MANUAL, WEEKLY
 from leaseup_dagster.run_config import is_refused_config
 from leaseup_dagster.schedules import on_sundays
 from leaseup_dagster.settings import AlertSettings, load

@@ -101,7 +101,7 @@ class PaystackClient:
     def wait_for_slot_to_create(self) -> Slot:
         """Wait for the slot of one `create_payment_request`.
 
-        Apart from it, so that a mark can be committed after the wait and right before the request.
+        Apart from it, so that a claim can be committed after the wait and right before the request.
         """
         spare = self._spare_slot()
         if spare is not None:
@@ -247,7 +247,7 @@ class PaystackClient:
         if self.stop.is_set():
             raise NotSent("not sent, the run was asked to stop or is out of time")
         if time.monotonic() >= send_before:
-            raise NotSent("not sent, its mark went stale while it waited")
+            raise NotSent("not sent, its claim expired while it waited")
 
     def _last_check(self, send_before: float) -> Callable[[str, dict[str, Any]], None]:
         """Checks again once the connection stands, right before the first byte leaves.

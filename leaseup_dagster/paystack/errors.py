@@ -2,7 +2,7 @@
 
     PaystackError
     ├── NotProcessed       certainly not carried out: it may be sent again
-    │   └── NotSent        no request left: the run was asked to stop, or the mark went stale
+    │   └── NotSent        no request left: the run was asked to stop, or the claim expired
     ├── OutcomeUnknown     it left and no understandable answer came: check before sending again
     └── Refused            Paystack said no and would say it again: a person must act
         ├── KeyRejected    no call works until PAYSTACK_SECRET_KEY is right
@@ -62,7 +62,7 @@ class NotProcessed(PaystackError):
 
 
 class NotSent(NotProcessed):
-    """No request left this process: the run was asked to stop, or the mark went stale."""
+    """No request left this process: the run was asked to stop, or the claim expired."""
 
 
 class OutcomeUnknown(PaystackError):

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from leaseup_dagster.labels import DAILY, MANUAL, OWNERS
 from leaseup_dagster.reconciliation.decision_ops import decide
 from leaseup_dagster.reconciliation.ops import (
     ask_again,
@@ -9,7 +10,6 @@ from leaseup_dagster.reconciliation.ops import (
     reconcile_week,
     report_reconciliation,
 )
-from leaseup_dagster.retries import BY_ITSELF, MANUAL, OWNERS
 from leaseup_dagster.schedules import daily
 
 payment_requests = dg.AssetSpec(
@@ -29,7 +29,7 @@ payment_requests = dg.AssetSpec(
     " that has none, records payments and marks their invoices PAID, archives unpaid duplicates,"
     " and lists what a person must decide. Touches nothing without our reference. Safe to launch at"
     " any time. Runs by itself at 02:00.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "reconcile_payment_requests"},
+    tags={**DAILY, "leaseup/exclusive": "reconcile_payment_requests"},
 )
 def reconcile_payment_requests() -> None:
     reports = cut_into_weeks().map(reconcile_week).collect()

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from leaseup_dagster.labels import DAILY, OWNERS, READ_ONLY, WEEKLY
 from leaseup_dagster.reminders.checks import check_reminders
 from leaseup_dagster.reminders.communications.ops import ask_for_delivery_status, forget_old_texts
 from leaseup_dagster.reminders.sending.ops import (
@@ -13,7 +14,6 @@ from leaseup_dagster.reminders.sending.ops import (
     report_reminders,
     send_reminders,
 )
-from leaseup_dagster.retries import BY_ITSELF, OWNERS, READ_ONLY, WEEKLY
 from leaseup_dagster.schedules import daily, daily_as_of_now, on_sundays
 
 reminders = dg.AssetSpec(
@@ -32,7 +32,7 @@ reminders = dg.AssetSpec(
     description="Texts the tenants who are late, unless Paystack says that they have paid, and"
     " marks what is past due as OVERDUE. Safe to launch at any time: nobody is texted twice for"
     " one step of the schedule. Runs by itself at 09:00.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "send_late_payment_reminders"},
+    tags={**DAILY, "leaseup/exclusive": "send_late_payment_reminders"},
 )
 def send_late_payment_reminders() -> None:
     day = mark_overdue_invoices()
@@ -56,7 +56,7 @@ def preview_late_payment_reminders() -> None:
     description="Asks Twilio what became of the texts it took in the last week, and keeps the"
     " answer for the communications record. AWS SNS has no such answer: the run says so and ends."
     " Runs by itself at 18:00.",
-    tags={**BY_ITSELF, "leaseup/exclusive": "update_delivery_status"},
+    tags={**DAILY, "leaseup/exclusive": "update_delivery_status"},
 )
 def update_delivery_status() -> None:
     ask_for_delivery_status()

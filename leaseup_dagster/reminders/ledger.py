@@ -2,7 +2,7 @@
 
 `sending → sent`, or `→ unknown` (counts as sent, for ever), or `→ refused` (until the number
 changes), or back to `planned` (certainly not sent). A row found `sending` was left by a crash
-and counts as sent too. Nothing is ever sent for a row that is not freshly marked.
+and counts as sent too. Nothing is ever sent for a row that is not freshly claimed.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _AT_MOST = 500
 
 
 @dataclass(frozen=True)
-class Mark:
+class Claim:
     """A text about to be sent: one number, and the tenants who read it."""
 
     invoice_id: str
@@ -81,8 +81,8 @@ class Ending:
     error: str | None = None
 
 
-def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
-    """Mark the text `sending`, to be committed before it leaves; the tenants it was marked for.
+def claim(connection: Connection, text: Claim) -> tuple[str, ...]:
+    """Claim the text: `sending`, to be committed before it leaves; the tenants it was claimed for.
 
     Empty: it was sent before, to one of them or to the same number, or somebody is sending it.
     Call it with the invoice locked: the check the number is only as good as that lock.
@@ -92,7 +92,7 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
     rows = [of_all | {"tenant_id": tenant_id} for tenant_id in text.tenant_ids]
     added = insert(ledger).values(rows)
     again = added.excluded
-    marked = added.on_conflict_do_update(
+    claimed = added.on_conflict_do_update(
         index_elements=[ledger.c.invoice_id, ledger.c.tenant_id, ledger.c.step],
         set_={
             **{name: again[name] for name in of_all if name not in ("invoice_id", "step")},
@@ -111,7 +111,7 @@ def mark(connection: Connection, text: Mark) -> tuple[str, ...]:
             and_(ledger.c.state == "refused", ledger.c.outcome == "unlisted"),
         ),
     ).returning(ledger.c.tenant_id)
-    return tuple(connection.execute(marked).scalars())
+    return tuple(connection.execute(claimed).scalars())
 
 
 def one_at_a_time(connection: Connection, number_hash: str) -> None:
@@ -148,7 +148,7 @@ def has_sent(connection: Connection, run_id: str) -> bool:
     return bool(connection.execute(select(sent)).scalar())
 
 
-def number_was_texted(connection: Connection, text: Mark) -> bool:
+def number_was_texted(connection: Connection, text: Claim) -> bool:
     """Whether the number got this step's text already, as another tenant's or as this one's."""
     same = exists().where(
         ledger.c.invoice_id == text.invoice_id,
@@ -159,7 +159,7 @@ def number_was_texted(connection: Connection, text: Mark) -> bool:
     return bool(connection.execute(select(same)).scalar())
 
 
-def texted_since(connection: Connection, text: Mark, repeat_days: int) -> bool:
+def texted_since(connection: Connection, text: Claim, repeat_days: int) -> bool:
     """Whether one of the readers got this step's text, a later one, or any so near to its day."""
     near = ledger.c.as_of > text.as_of - timedelta(days=repeat_days)
     other = exists().where(
@@ -171,8 +171,8 @@ def texted_since(connection: Connection, text: Mark, repeat_days: int) -> bool:
     return bool(connection.execute(select(other)).scalar())
 
 
-def record(connection: Connection, text: Mark, ending: Ending) -> None:
-    """How the text of this mark ended. Later marks are left alone."""
+def record(connection: Connection, text: Claim, ending: Ending) -> None:
+    """How the text of this claim ended. Later claims are left alone."""
     connection.execute(
         update(ledger)
         .where(

@@ -1,4 +1,4 @@
-"""What a reminder records, rehearsed: its mark, and how it ended."""
+"""What a reminder records, rehearsed: its claim, and how it ended."""
 
 import uuid
 from datetime import date
@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 
 from leaseup_dagster.database.rehearsal import Scene, Stage
 from leaseup_dagster.reminders import ledger
-from leaseup_dagster.reminders.ledger import Ending, Mark
+from leaseup_dagster.reminders.ledger import Claim, Ending
 
 
 def texted(as_of: date) -> Scene:
-    """A text about an invoice that nobody has is marked and was sent."""
-    mark = Mark(
+    """A text about an invoice that nobody has is claimed and was sent."""
+    claim = Claim(
         invoice_id=f"rehearsal-{uuid.uuid4()}",
         tenant_ids=("rehearsal",),
         step=1,
@@ -25,9 +25,9 @@ def texted(as_of: date) -> Scene:
     )
 
     def record(connection: Connection) -> bool:
-        marked = ledger.mark(connection, mark)
-        ledger.record(connection, mark, Ending("sent", "sent"))
-        return bool(marked)
+        claimed = ledger.claim(connection, claim)
+        ledger.record(connection, claim, Ending("sent", "sent"))
+        return bool(claimed)
 
     def scene(stage: Stage) -> None:
         stage.act("A text", record)

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from leaseup_dagster.settings.group import Group
 
 SEND_WINDOW_SECONDS = 10.0
-"""A mark older than this is stale: its owner must not send any more."""
+"""A claim older than this is stale: its owner must not send any more."""
 
 
 def _stripped(value: Any) -> Any:

@@ -14,8 +14,8 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run
 from dagster._utils.interrupts import capture_interrupts
 
+from leaseup_dagster.labels import FOR, MANUAL, READ_ONLY
 from leaseup_dagster.operations.checkup import dagster_storage
-from leaseup_dagster.retries import FOR, MANUAL, READ_ONLY
 from leaseup_dagster.settings import SettingsError
 from leaseup_dagster.shell.asked import check_config, checked_job, read_config
 from leaseup_dagster.shell.progress import Progress

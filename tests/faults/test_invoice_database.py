@@ -23,7 +23,7 @@ SECOND_LOOK = Commit("the second check the plan", r"'planned' AND \(lease_id, du
 QUOTA = "leaseup_dagster.request_quota"
 SLOT = Commit("the slot to send", "request_quota.*POST /paymentrequest",
               (QUOTA, "INSERT", "NEW.endpoint = 'POST /paymentrequest'"))  # fmt: skip
-MARK = Commit("the mark", rf"{UPDATE} state=.*attempts=.*planned",
+MARK = Commit("the claim", rf"{UPDATE} state=.*attempts=.*planned",
               (LEDGER, "UPDATE", "NEW.state = 'requesting' AND OLD.state = 'planned'"))  # fmt: skip
 RECORD = Commit("the record", "WITH done AS", ("invoice", "INSERT", "true"))
 NO_ANSWER = Commit("the note that no answer came", rf"{UPDATE} error=",
@@ -32,7 +32,7 @@ REFUSAL = Commit("the refusal", f"{UPDATE} state=.*error=.*refused",
                  (LEDGER, "UPDATE", "NEW.state = 'refused'"))  # fmt: skip
 RELEASE = Commit("the release after a 429", f"{UPDATE} state=.*error=.*planned",
                  (LEDGER, "UPDATE", f"{MARKED} AND NEW.state = 'planned'"))  # fmt: skip
-MARK_AGAIN = Commit("the mark, afresh", f"{UPDATE} state=.*attempts=.*requesting.*requesting",
+MARK_AGAIN = Commit("the claim, afresh", f"{UPDATE} state=.*attempts=.*requesting.*requesting",
                     (LEDGER, "UPDATE", "NEW.attempted_at > OLD.attempted_at"))  # fmt: skip
 EXPECTED = Commit("what was missing, found again", "expected AS",
                   (LEDGER, "INSERT", "NEW.state = 'requesting'"))  # fmt: skip

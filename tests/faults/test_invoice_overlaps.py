@@ -55,8 +55,8 @@ def test_two_runs_at_once(mornings: Mornings, world: World, cell: Cell, broken: 
 def test_a_worker_is_paused_after_its_mark_until_another_has_billed(
     mornings: Mornings, world: World, cell: Cell
 ) -> None:
-    """It wakes up with a mark that went stale, and drops it."""
-    cell("invoices", "worker paused after its mark, another run bills", Recovery.NEW_RUN)
+    """It wakes up with a claim that expired, and drops it."""
+    cell("invoices", "worker paused after its claim, another run bills", Recovery.NEW_RUN)
     mornings.send_window_seconds = 0.2
     paused = world.wire.pause(MARK.pattern)
     with ThreadPoolExecutor(1) as pool:
@@ -78,7 +78,7 @@ def test_a_worker_is_paused_after_its_mark_until_another_has_billed(
 def test_a_worker_is_paused_after_its_mark_and_nobody_comes(
     mornings: Mornings, world: World, cell: Cell
 ) -> None:
-    cell("invoices", "worker paused after its mark, and goes on", Recovery.OP_RETRY)
+    cell("invoices", "worker paused after its claim, and goes on", Recovery.OP_RETRY)
     mornings.send_window_seconds = 0.2
     paused = world.wire.pause(MARK.pattern)
     with ThreadPoolExecutor(1) as pool:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 EMAIL, EVENT = "leaseup_dagster.landlord_email", "leaseup_dagster.landlord_event"
 BEGIN = Commit("what counts as notified", r"pg_advisory_xact_lock\(7263008\)",
                (EVENT, "INSERT", "NEW.day IS NULL"))  # fmt: skip
-MARK = Commit("the mark", f"INSERT INTO {EMAIL}", (EMAIL, "INSERT", "true"))
+MARK = Commit("the claim", f"INSERT INTO {EMAIL}", (EMAIL, "INSERT", "true"))
 RECORD = Commit("the record", rf"^\s*UPDATE {EMAIL}", (EMAIL, "UPDATE", "NEW.state = 'sent'"))
 COMMITS = [BEGIN, MARK, RECORD]
 

@@ -22,7 +22,7 @@ SLOT = Commit("the slot to ask", "request_quota.*/paymentrequest/verify",
               ("leaseup_dagster.request_quota", "INSERT", "true"))  # fmt: skip
 PAYMENT = Commit("the payment found at Paystack", "INSERT INTO transaction",
                  ("transaction", "INSERT", "true"))  # fmt: skip
-MARK = Commit("the mark", f"INSERT INTO {LEDGER}", (LEDGER, "INSERT", "true"))
+MARK = Commit("the claim", f"INSERT INTO {LEDGER}", (LEDGER, "INSERT", "true"))
 RECORD = Commit("the record", rf"^\s*UPDATE {LEDGER} SET",
                 (LEDGER, "UPDATE", "OLD.state = 'sending'"))  # fmt: skip
 SETTLED = Commit("what a lookup found", f";.*UPDATE {LEDGER} SET|^ *UPDATE {LEDGER} SET",

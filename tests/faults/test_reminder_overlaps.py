@@ -49,7 +49,7 @@ def test_two_at_once(
 
 def test_a_worker_is_paused_after_its_mark(reminding: Reminding, world: World, cell: Cell) -> None:
     """It drops what it marked, which is proven not to have been sent, and texts it again."""
-    cell("reminders", "worker paused after its mark, and goes on", Recovery.OP_RETRY)
+    cell("reminders", "worker paused after its claim, and goes on", Recovery.OP_RETRY)
     reminding.send_window_seconds = 0.2
     paused = world.wire.pause(MARK.pattern)
     with ThreadPoolExecutor(1) as pool:
@@ -67,7 +67,7 @@ def test_a_worker_is_paused_after_its_mark(reminding: Reminding, world: World, c
 def test_a_worker_is_paused_until_another_called_it_unknown(
     reminding: Reminding, world: World, cell: Cell
 ) -> None:
-    cell("reminders", "worker paused after its mark, another run gives it up", Recovery.NEW_RUN)
+    cell("reminders", "worker paused after its claim, another run gives it up", Recovery.NEW_RUN)
     reminding.send_window_seconds = 0.2
     paused = world.wire.pause(MARK.pattern)
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""Stop means stop: the client asked to, or with a mark that went stale."""
+"""Stop means stop: the client asked to, or with a claim that expired."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ class TestStopping:
     def test_it_is_looked_at_again_once_the_connection_stands(
         self, new_client: NewClient, paystack: PaystackStandIn, rent: Rent
     ) -> None:
-        """Finding and reaching the host can take longer than a mark is good for."""
+        """Finding and reaching the host can take longer than a claim is good for."""
         client = new_client(stop=SetOnTheSecondLook(), connections=1)
         with pytest.raises(NotSent):
             create(client, rent())

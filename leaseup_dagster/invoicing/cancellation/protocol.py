@@ -1,6 +1,6 @@
 """The protocol that takes an invoice back. No SQL and no HTTP in here, only their order.
 
-ask Paystack → mark, committed → archive → ask again → record. Archiving twice is archiving once,
+ask Paystack → claim, committed → archive → ask again → record. Archiving twice is archiving once,
 so whoever finds a row `cancelling`, after a crash or a lost answer, simply goes through it again.
 A payment wins at every step: it is recorded and reported, and the invoice stays.
 """
@@ -117,13 +117,13 @@ class InvoiceCancellation:
             return Outcome(invoice, error.kind, str(error))
 
     def _is_archived(self, invoice: CancellationTarget) -> bool:
-        """Asks Paystack, and marks the row, committed, unless the answer forbids it.
+        """Asks Paystack, and claims the row, committed, unless the answer forbids it.
 
-        After a crash the mark tells the next run what was wanted, and why.
+        After a crash the claim tells the next run what was wanted, and why.
         """
         request = self._unpaid_request(invoice)
         with self.engine.begin() as connection:
-            cancelling.mark(connection, invoice)
+            cancelling.claim(connection, invoice)
         return request is None or request.archived is True
 
     def _archive(self, invoice: CancellationTarget) -> None:

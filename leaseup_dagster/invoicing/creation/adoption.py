@@ -1,7 +1,7 @@
 """SQL: a payment request of ours that was found at Paystack becomes the invoice it was made for.
 
 First its month is *expected*: the ledger's row, made if there is none, is `requesting`, as if the
-attempt that made the request had just been marked. Then it is recorded as any other.
+attempt that made the request had just been claimed. Then it is recorded as any other.
 """
 
 import json
@@ -113,7 +113,8 @@ _MONTHS_OF = f"""
 def expect(
     connection: Connection, found: Sequence[FoundRequest], tasks: TaskSettings
 ) -> set[LedgerKey]:
-    """Mark their months `requesting`; those of them that were not, and may not be billed again.
+    """Claim their months, as `requesting`; those of them that were not, and may not be billed
+    again.
 
     A month that has an invoice, or whose lease has no tenant or unit to bill, is left alone.
     """

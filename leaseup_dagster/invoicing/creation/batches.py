@@ -39,7 +39,7 @@ def bill(
     """Bill what is still open of the batch, `tasks.batch_size` at once, for so many seconds;
     `on_progress` is called now and then with the number of months done.
 
-    Twice as many workers: while requests are out, others mark and record.
+    Twice as many workers: while requests are out, others claim and record.
     """
     if seconds <= 0:
         return [Outcome(key, Kind.STOPPED) for key in batch.keys]

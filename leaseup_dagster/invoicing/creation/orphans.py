@@ -26,8 +26,9 @@ from leaseup_dagster.settings import TaskSettings
 from leaseup_dagster.stopping import in_flight
 
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""Between the database's clock, which marks, and Paystack's, which dates. Longer also than a run,
-and than Paystack may take to list a request: what one check did not see yet, a later one does."""
+"""Between the database's clock, which dates claims, and Paystack's, which dates. Longer also than a
+run, and than Paystack may take to list a request: what one check did not see yet, a later one
+does."""
 
 BILLED_EARLY_AND_LATE = timedelta(days=45)
 """How much longer ago than `TASK_CHECK_DAYS_AHEAD` days before its due date, or before today, a
@@ -63,7 +64,7 @@ def compare(
 def remember(
     engine: Engine, paystack: PaystackClient, tasks: TaskSettings, seconds: float
 ) -> list[LedgerKey]:
-    """Mark `requesting` every month whose payment request the ledger no longer has.
+    """Claim, as `requesting`, every month whose payment request the ledger no longer has.
 
     All in one transaction after the last page: what is half compared counts as not compared.
     Raises PaystackError if Paystack cannot be asked, or not within so many seconds.
@@ -110,9 +111,9 @@ def resolve(connection: Connection, requests: Sequence[PaymentRequest]) -> dict[
 def _known_until(connection: Connection, tasks: TaskSettings) -> datetime | None:
     """From when on to list; None if nothing is planned.
 
-    The last mark that led to a request, or Paystack's date of the last one that it answered if that
-    is earlier: its clock may be behind. What was adopted does not count: it may have been found
-    without what was made before it.
+    The last claim that led to a request, or Paystack's date of the last one that it answered if
+    that is earlier: its clock may be behind. What was adopted does not count: it may have been
+    found without what was made before it.
     """
     earliest: date | None = connection.execute(
         select(func.min(ledger.c.due_date)).where(ledger.c.state == "planned")

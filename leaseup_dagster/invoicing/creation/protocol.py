@@ -1,8 +1,8 @@
 """The exactly-once protocol for one invoice. No SQL and no HTTP in here, only their order.
 
-wait for our slot → mark, committed → send → record. Paystack has no idempotency key: what makes
-sending again safe is that a marked row is searched for first. When it is not there, and its mark is
-so old that it cannot be under way any more, it is planned again, by the rules of that moment:
+wait for our slot → claim, committed → send → record. Paystack has no idempotency key: what makes
+sending again safe is that a claimed row is searched for first. When it is not there, and its claim
+is so old that it cannot be under way any more, it is planned again, by the rules of that moment:
 somebody else may have billed the month meanwhile.
 """
 

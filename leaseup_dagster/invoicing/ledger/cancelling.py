@@ -182,8 +182,8 @@ _STATUS = text(
 )
 
 
-def mark(connection: Connection, invoice: CancellationTarget) -> None:
-    """`cancelling`, unless something was paid. A row that is marked already stays so."""
+def claim(connection: Connection, invoice: CancellationTarget) -> None:
+    """`cancelling`, unless something was paid. A row that is claimed already stays so."""
     connection.execute(_MARK, _values(invoice))
 
 

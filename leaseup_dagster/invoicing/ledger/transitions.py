@@ -30,7 +30,7 @@ from leaseup_dagster.invoicing.rules.skip_reasons import SkipReason
 
 @dataclass(frozen=True)
 class Claim:
-    """A marked row that its owner may send, and what to say in it. Amount in cents."""
+    """A claimed row that its owner may send, and what to say in it. Amount in cents."""
 
     key: LedgerKey
     reference: str
@@ -89,7 +89,7 @@ def refuse_without_customer(connection: Connection, keys: Sequence[LedgerKey]) -
 
 
 def claim(connection: Connection, key: LedgerKey) -> Claim | None:
-    """Mark a planned row `requesting`, to be committed before its request leaves.
+    """Claim a planned row: `requesting`, to be committed before its request leaves.
 
     None if it is no longer planned, or another worker is just claiming it.
     """

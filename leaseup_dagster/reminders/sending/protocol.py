@@ -1,6 +1,6 @@
 """The at-most-once protocol for one text. No SQL and no HTTP in here, only their order.
 
-mark, committed → send → record. A marked row is never sent for again unless it is proven that
+claim, committed → send → record. A claimed row is never sent for again unless it is proven that
 nothing was sent: what a crash or a lost answer leaves behind counts as sent. Searched for later, it
 may become sent or refused, never due again.
 """
@@ -20,7 +20,7 @@ from leaseup_dagster.invoicing.payments import records
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.reminders import ledger
 from leaseup_dagster.reminders.keys import AFTER, Kind, ReminderResult
-from leaseup_dagster.reminders.ledger import Ending, Mark
+from leaseup_dagster.reminders.ledger import Claim, Ending
 from leaseup_dagster.reminders.rules.message import template_of, words
 from leaseup_dagster.reminders.rules.quiet_hours import QuietHours
 from leaseup_dagster.reminders.rules.recipients import Part, Text
@@ -78,7 +78,7 @@ class ReminderDelivery:
     def _in_turn(
         self, sender: Sender, text: Text, run_id: str, breaker: CircuitBreaker, heed_hours: bool
     ) -> list[ReminderResult]:
-        """Mark, send, record. The circuit breaker hears how it ended, whatever happens here."""
+        """Claim, send, record. The circuit breaker hears how it ended, whatever happens here."""
         outcome: Outcome | None = None
         try:
             if self.recording.hold:
@@ -86,26 +86,26 @@ class ReminderDelivery:
             if heed_hours and self.is_quiet():
                 return text.results(Kind.QUIET_HOURS)
             send_before = time.monotonic() + self.send_window_seconds
-            marked = self._mark(text, run_id, sender.provider)
-            if marked.text is not None:
-                outcome = self._send(sender, text.number, marked.body, send_before)
+            claimed = self._claim(text, run_id, sender.provider)
+            if claimed.text is not None:
+                outcome = self._send(sender, text.number, claimed.body, send_before)
         finally:
             breaker.end(outcome)
-        if marked.text is None or outcome is None:
-            return marked.others
+        if claimed.text is None or outcome is None:
+            return claimed.others
         ending = ending_of(outcome)
         with self.recording.of_one(), self.engine.begin() as connection:
-            for mark in marked.marks:
-                ledger.record(connection, mark, ending)
-        informed = marked.text.results(
+            for claim in claimed.claims:
+                ledger.record(connection, claim, ending)
+        informed = claimed.text.results(
             AFTER[ending.outcome],
             ending.error or "",
             message_id=ending.message_id or "",
             code=ending.code or "",
         )
-        return informed + marked.others
+        return informed + claimed.others
 
-    def _mark(self, text: Text, run_id: str, provider: str) -> "_Marked":
+    def _claim(self, text: Text, run_id: str, provider: str) -> "_Claimed":
         """Committed before the text leaves: after a crash nobody sends it again.
 
         Each part that may not be sent any more says why, and the others are sent without it.
@@ -116,8 +116,8 @@ class ReminderDelivery:
             ledger.one_at_a_time(connection, of_number)
             parts = []
             for part in sorted(text.parts, key=lambda part: part.invoice_id):
-                wanted = _mark_of(text, part, run_id)
-                # Locked: two runs that see different tenants of it mark one after the other.
+                wanted = _claim_of(text, part, run_id)
+                # Locked: two runs that see different tenants of it claim one after the other.
                 if not records.lock_if_open(connection, part.invoice_id):
                     others.append(text.result(part, Kind.NO_LONGER_LATE))
                 elif ledger.number_was_texted(connection, wanted) or ledger.texted_since(
@@ -130,53 +130,53 @@ class ReminderDelivery:
                 else:
                     parts.append(part)
             if parts and ledger.texted_on(connection, of_number, text.as_of):
-                return _Marked(others=others + text.about(parts).results(Kind.TEXTED_TODAY))
+                return _Claimed(others=others + text.about(parts).results(Kind.TEXTED_TODAY))
             allowed = text.about(part for part in text.parts if part in parts)
             return self._write_marks(connection, allowed, run_id, provider, others)
 
     def _write_marks(
         self, connection: Connection, text: Text, run_id: str, provider: str,
         others: list[ReminderResult],
-    ) -> "_Marked":  # fmt: skip
-        """What it says is what it is about: a part that cannot be marked is left out of it."""
+    ) -> "_Claimed":  # fmt: skip
+        """What it says is what it is about: a part that cannot be claimed is left out of it."""
         while text.parts:
             attempt = connection.begin_nested()
-            marked = self._words_and_marks(connection, text, run_id, provider)
-            refused = [part for part, mark in zip(text.parts, marked.marks, strict=True)
-                       if not mark.tenant_ids]  # fmt: skip
+            claimed = self._words_and_claims(connection, text, run_id, provider)
+            refused = [part for part, claim in zip(text.parts, claimed.claims, strict=True)
+                       if not claim.tenant_ids]  # fmt: skip
             if not refused:
                 attempt.commit()
-                return replace(marked, others=others)
+                return replace(claimed, others=others)
             attempt.rollback()
             others += [text.result(part, Kind.ALREADY_TEXTED) for part in refused]
             text = text.about(part for part in text.parts if part not in refused)
-        return _Marked(others=others)
+        return _Claimed(others=others)
 
-    def _words_and_marks(
+    def _words_and_claims(
         self, connection: Connection, text: Text, run_id: str, provider: str
-    ) -> "_Marked":
+    ) -> "_Claimed":
         template = template_of(text.facts, self.rules.template, self.rules.template_several)
         body = words(template, text.facts)
-        marks: list[Mark] = []
+        claims: list[Claim] = []
         for part in text.parts:
             wanted = replace(
-                _mark_of(text, part, run_id),
+                _claim_of(text, part, run_id),
                 text_hash=fingerprint(body),
                 template_hash=fingerprint(template),
                 # The provider charges once, whatever the text is about.
-                segments=0 if marks else segments(body),
+                segments=0 if claims else segments(body),
                 provider=provider,
                 text=body if self.keep_text else None,
             )
-            marks.append(replace(wanted, tenant_ids=ledger.mark(connection, wanted)))
-        parts = (replace(part, tenant_ids=mark.tenant_ids)
-                 for part, mark in zip(text.parts, marks, strict=True))  # fmt: skip
-        return _Marked(text.about(parts), body, tuple(marks))
+            claims.append(replace(wanted, tenant_ids=ledger.claim(connection, wanted)))
+        parts = (replace(part, tenant_ids=claim.tenant_ids)
+                 for part, claim in zip(text.parts, claims, strict=True))  # fmt: skip
+        return _Claimed(text.about(parts), body, tuple(claims))
 
     def _send(self, sender: Sender, number: str, body: str, send_before: float) -> Outcome:
-        # The last check: a process that was paused after its mark drops it instead of sending.
+        # The last check: a process that was paused after its claim drops it instead of sending.
         if self.paystack.stop.is_set() or time.monotonic() >= send_before:
-            return NotSent("not sent: asked to stop, or its mark went stale")
+            return NotSent("not sent: asked to stop, or its claim expired")
         hours = QuietHours.of(self.rules)
         try:
             return sender.send(number, body, valid_seconds=hours.seconds_until(self.clock()))
@@ -185,17 +185,17 @@ class ReminderDelivery:
 
 
 @dataclass(frozen=True)
-class _Marked:
+class _Claimed:
     """What may leave, and what of it may not; `text` is None if nothing may."""
 
     text: Text | None = None
     body: str = field(default="", repr=False)
-    marks: tuple[Mark, ...] = ()
+    claims: tuple[Claim, ...] = ()
     others: list[ReminderResult] = field(default_factory=list)
 
 
-def _mark_of(text: Text, part: Part, run_id: str) -> Mark:
-    return Mark(
+def _claim_of(text: Text, part: Part, run_id: str) -> Claim:
+    return Claim(
         invoice_id=part.invoice_id,
         tenant_ids=part.tenant_ids,
         step=part.step,

@@ -92,7 +92,7 @@ def have(connection: Connection, status: str) -> None:
 @pytest.mark.parametrize(
     ("table", "when", "state"),
     [
-        pytest.param(LEDGER, "NEW.state = 'cancelling'", "invoiced", id="before the mark"),
+        pytest.param(LEDGER, "NEW.state = 'cancelling'", "invoiced", id="before the claim"),
         pytest.param(LEDGER, "NEW.state = 'cancelled'", "cancelling", id="before it is recorded"),
     ],
 )

@@ -64,7 +64,7 @@ def assert_each_lease_is_billed_once(connection: Connection, paystack: PaystackS
     ("table", "event", "when"),
     [
         pytest.param(LEDGER, "INSERT", "true", id="before the plan is committed"),
-        pytest.param(LEDGER, "UPDATE", "NEW.state = 'requesting'", id="before the mark"),
+        pytest.param(LEDGER, "UPDATE", "NEW.state = 'requesting'", id="before the claim"),
         pytest.param("invoice", "INSERT", "true", id="after the answer, before the row"),
     ],
 )
@@ -86,7 +86,7 @@ def test_killed_while_the_database_is_written(
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(Fault.hang_before_accepting, id="after the mark, before Paystack accepts"),
+        pytest.param(Fault.hang_before_accepting, id="after the claim, before Paystack accepts"),
         pytest.param(Fault.hang_after_accepting, id="after Paystack accepted, before the answer"),
     ],
 )

@@ -125,7 +125,7 @@ def test_restored_to_the_middle_of_a_run(
 def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
-    """It moves the last mark to now; what was lost before it must be known by then."""
+    """It moves the last claim to now; what was lost before it must be known by then."""
     for _ in range(5):
         due_lease()
     restore = backup()
@@ -145,7 +145,7 @@ def test_one_invoice_made_by_hand_right_after_does_not_hide_the_others(
 def test_a_night_of_reconciliation_cut_short_does_not_hide_the_others(
     run: Run, backup, due_lease: Lease, connection: Connection, paystack: PaystackStandIn
 ) -> None:
-    """What it adopts was not sent by us: it does not move the last mark."""
+    """What it adopts was not sent by us: it does not move the last claim."""
     keys = [due_lease() for _ in range(5)]
     restore = backup()
     run(*CHECK)

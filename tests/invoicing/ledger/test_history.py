@@ -181,7 +181,7 @@ def test_each_change_names_the_run_that_made_it(
 def test_the_history_costs_no_round_trip(
     engine: Engine, creation: InvoiceCreation, planned: LedgerKey
 ) -> None:
-    """Our slot, the mark, the record: as many statements as before there was a history."""
+    """Our slot, the claim, the record: as many statements as before there was a history."""
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
 

@@ -36,7 +36,7 @@ def three(late, another: Another) -> Late:
 def test_killed_before_the_marks_are_committed_one_text_names_all(
     three: Late, remind: Remind, twilio, engine, connection: Connection, killed_when: Killed
 ) -> None:
-    """It is stopped at the first mark of the three."""
+    """It is stopped at the claim of the three."""
     with blocked(engine, "leaseup_dagster.reminder_ledger", "INSERT") as waiting:
         killed_when(waiting)
 
