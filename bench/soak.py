@@ -151,7 +151,7 @@ def _listen(ends: list[Connection], total: Sum, began: float) -> None:
     while ends:
         for end in wait_for_any(ends, timeout=5):
             try:
-                total.add(end.recv())  # type: ignore[union-attr]
+                total.add(end.recv())  # type: ignore[union-attr, call-arg]
             except EOFError:
                 ends.remove(end)  # type: ignore[arg-type]
         if time.monotonic() - told_at > 60:

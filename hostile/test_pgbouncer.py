@@ -80,7 +80,7 @@ def spoil(through: str) -> None:
 
 def test_dagsters_own_storage_is_refused(through: str) -> None:
     """Its UI and its runs ask for a time limit at the start of a session: docs/operations.md."""
-    import psycopg2
+    import psycopg2  # type: ignore[import-untyped]
 
     with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
         psycopg2.connect(through.partition("?")[0], options="-c statement_timeout=30000")

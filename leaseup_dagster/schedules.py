@@ -44,12 +44,11 @@ def _schedule(
     days: str = "*",
 ) -> dg.ScheduleDefinition:
     hour, minute = map(int, at.split(":"))
-    return dg.ScheduleDefinition(
+    return dg.schedule(
         name=name,
         job=job,
         cron_schedule=f"{minute} {hour} * * {days}",
         execution_timezone=JOHANNESBURG.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
-        execution_fn=run,
-    )
+    )(run)

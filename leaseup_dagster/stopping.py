@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONTINUES = "leaseup/continues"
-"""The tag that names the run from which this one has adopted the day's work."""
+"""The tag that names the run whose day's work this one continues."""
 
 PROGRESS_SECONDS = 20.0
 """How often a run says how far it is: each time costs Dagster's storage an event."""

@@ -29,7 +29,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an environment's programs, far from this checkout."""
     home = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", home], check=True)
-    pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+    pip: list[str | Path] = [
+        home / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "-c",
+        "constraints.txt",
+    ]
     subprocess.run([*pip, the_only("*.whl")], check=True, cwd=ROOT)
     return home / "bin"
 

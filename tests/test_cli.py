@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 from sqlalchemy import create_engine
 
 from leaseup_dagster import cli
@@ -30,6 +29,7 @@ from leaseup_dagster.settings import (
     TaskSettings,
     load,
 )
+from leaseup_dagster.settings.group import Group
 
 Command = Callable[..., int]
 GROUPS = (
@@ -298,7 +298,7 @@ def test_env_example_has_every_setting() -> None:
     "group", [TaskSettings, ReminderSettings, AlertSettings, ArrearsSettings, RunsSettings]
 )
 def test_env_example_shows_the_defaults(
-    group: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+    group: type[Group], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     defaults = load(group)
     for name, value in example().items():

@@ -58,7 +58,7 @@ def test_every_job_is_in_the_group_a_person_looks_for_it_in() -> None:
     """By what starts it, so that a run that is found by the tag is what it says."""
     by_itself = {schedule.job_name for schedule in defs.schedules or []}
     for job in defs.jobs or []:
-        group = job.tags[FOR]
+        group = (job.tags or {})[FOR]
         assert group in ("daily", "weekly", "manual", "read only"), job.name
         if group in ("manual", "read only"):
             assert job.name not in by_itself - {"send_daily_digest"}, job.name

@@ -39,4 +39,4 @@ def test_a_day_that_is_acted_on(monkeypatch: pytest.MonkeyPatch, key: str, days:
 def test_without_a_day_it_is_today(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYSTACK_SECRET_KEY", LIVE)
 
-    assert DayConfig().day_to_act_on() == resolve_as_of("")
+    assert DayConfig(as_of="").day_to_act_on() == resolve_as_of("")

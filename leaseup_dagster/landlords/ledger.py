@@ -96,8 +96,8 @@ def _new(
     found = all_there_is(kind, as_of)
     new = event.c.key.is_(None)
     any_new = func.bool_or(new).over(partition_by=found.c.landlord_id)
-    told = (
-        select(found, event.c.key.is_not(None).label("told"), any_new.label("any_new"))
+    notified = (
+        select(found, event.c.key.is_not(None).label("notified"), any_new.label("any_new"))
         .join(landlords, landlords.c.id == found.c.landlord_id)
         .outerjoin(
             event,
@@ -109,9 +109,9 @@ def _new(
         )
     )
     if statuses:
-        told = told.where(_served(statuses))
-    asked = told.subquery("asked")
-    wanted = asked.c.any_new if kind is Kind.OVERDUE else ~asked.c.told
+        notified = notified.where(_served(statuses))
+    asked = notified.subquery("asked")
+    wanted = asked.c.any_new if kind is Kind.OVERDUE else ~asked.c.notified
     return connection.execute(select(asked).where(wanted)).all()
 
 
@@ -127,7 +127,7 @@ def _item(kind: Kind, row: Row[Any]) -> Item:
         due_cents=_cents(row.due_cents),
         day=row.day,
         what=row.what,
-        told=row.told,
+        notified=row.notified,
     )
 
 

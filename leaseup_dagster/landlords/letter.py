@@ -112,7 +112,7 @@ def subject(news: News) -> str:
     """How much of what: `Rent: 2 payments, 1 invoice`. No name, no amount."""
     counted = []
     for kind, (one, many) in _WORDS.items():
-        number = sum(1 for item in news.of(kind) if not item.told)
+        number = sum(1 for item in news.of(kind) if not item.notified)
         if number:
             counted.append(f"{number} {one if number == 1 else many}")
     return "Rent: " + ", ".join(counted)

@@ -22,7 +22,7 @@ class Item:
     """One thing that a landlord is notified of once: `keys` say which. Amounts in cents.
 
     `amount_cents` was billed, paid or is overdue; `due_cents` is what a payment left. `day` is the
-    due date, the day it was paid, or the lease's end. `told`: an earlier e-mail had it.
+    due date, the day it was paid, or the lease's end. `notified`: an earlier e-mail had it.
     """
 
     landlord_id: str
@@ -35,7 +35,12 @@ class Item:
     due_cents: int = 0
     day: date | None = None
     what: str = ""
-    told: bool = False
+    notified: bool = False
+
+    @property
+    def told(self) -> bool:
+        """`notified`, under its first name: templates of landlords' e-mails may ask for it."""
+        return self.notified
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class News:
     @property
     def new(self) -> list[tuple[Kind, str]]:
         """What is notified with it, and never again."""
-        return [(item.kind, key) for item in self.items if not item.told for key in item.keys]
+        return [(item.kind, key) for item in self.items if not item.notified for key in item.keys]
 
 
 def by_landlord(landlords: Iterable[Landlord], items: Iterable[Item]) -> list[News]:
@@ -76,14 +81,14 @@ def by_landlord(landlords: Iterable[Landlord], items: Iterable[Item]) -> list[Ne
     )
     found = []
     for landlord_id, group in groupby(ordered, key=lambda item: item.landlord_id):
-        told = _with_overdue_if_new(_one_for_each_end(list(group)))
-        if told:
-            found.append(News(known[landlord_id], tuple(told)))
+        notified = _with_overdue_if_new(_one_for_each_end(list(group)))
+        if notified:
+            found.append(News(known[landlord_id], tuple(notified)))
     return found
 
 
 def _with_overdue_if_new(items: Sequence[Item]) -> list[Item]:
-    newly = any(item.kind is Kind.OVERDUE and not item.told for item in items)
+    newly = any(item.kind is Kind.OVERDUE and not item.notified for item in items)
     return [item for item in items if newly or item.kind is not Kind.OVERDUE]
 
 

@@ -59,7 +59,7 @@ class Registrations:
 
     def codes(self) -> dict[str, str | None]:
         rows = self.world.rows('SELECT id, "paystackCustomerId" FROM tenant')
-        return {str(tenant): code and str(code) for tenant, code in rows}
+        return {str(tenant): str(code) if code else None for tenant, code in rows}
 
     def check_nothing_twice(self) -> None:
         emails = Counter(customer.email for customer in self.world.paystack.customers)

@@ -1,7 +1,7 @@
 """More than one at it: two runs, a paused worker, an answer that comes late; and a wrong clock."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -127,7 +127,7 @@ def test_a_worker_comes_late_with_a_plan_that_another_has_carried_out(
 
 
 @pytest.fixture
-def impatient(world: World) -> Engine:
+def impatient(world: World) -> Iterator[Engine]:
     """Waits for no lock."""
     engine = create_engine(
         world.wire.url(world.name).replace("postgresql:", "postgresql+psycopg:"),

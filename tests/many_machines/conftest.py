@@ -86,7 +86,7 @@ def dagster_job_execute(folder: str) -> None:
     from dagster._cli import cli
     from dagster_celery import core_execution_loop
 
-    core_execution_loop.TICK_SECONDS = 0.1  # it examines the answers once in a second
+    core_execution_loop.TICK_SECONDS = 0.1  # type: ignore[assignment]  # it examines the answers once in a second
     arrive(folder)
     cli(COMMAND)
 

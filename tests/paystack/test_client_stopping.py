@@ -82,7 +82,7 @@ class TestStopping:
     def test_a_stale_mark_sends_nothing(
         self, client: PaystackClient, paystack: PaystackStandIn, rent: Rent
     ) -> None:
-        with pytest.raises(NotSent, match="stale"):
+        with pytest.raises(NotSent, match="expired"):
             create(client, rent(), send_before=0)
 
         assert paystack.requests == []

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -66,7 +65,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shell]:
+def shell(settings: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 

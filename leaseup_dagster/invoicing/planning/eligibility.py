@@ -35,7 +35,7 @@ rent_rule AS (
     ORDER BY "leaseId", "startDate", id
 ),
 -- Rent invoices at or near the due date. A month that was billed by a rule, ours or LeaseUp's own,
--- reaches further than one that somebody made manually: the next one of a lease is four weeks away,
+-- reaches further than one that somebody made manually: the next one of a lease is a month away,
 -- unless its start date was moved. One without a due date may be of any month it was made for.
 rent AS (
     SELECT "leaseId" AS lease_id, coalesce("dueDate", "createdAt"::date) AS due_date,

@@ -267,7 +267,7 @@ def plan_one(
 def plan_again(
     connection: Connection, keys: Sequence[LedgerKey], as_of: date, tasks: TaskSettings
 ) -> None:
-    """Right before sending: rents, tenants and ends that changed since the plan are adopted."""
+    """Right before sending: rents, tenants and ends that changed since the plan take effect."""
     connection.execute(ALLOW_LONG)
     planning = statement(eligibilities(PLANNED_MONTHS, is_chosen) + _WRITE + _COUNT)
     connection.execute(planning, bindings(as_of, tasks) | key_arrays(keys))

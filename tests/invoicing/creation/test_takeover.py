@@ -1,4 +1,4 @@
-"""A step that is tried again: a standby may have adopted, or Paystack gone away, meanwhile."""
+"""A step that is tried again: a failover may have happened, or Paystack gone away."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

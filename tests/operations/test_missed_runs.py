@@ -18,7 +18,8 @@ class Ticks:
     """The sensor as the daemon calls it, at hours from now, with its cursor."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance, self._cursor = instance, None
+        self._instance = instance
+        self._cursor: str | None = None
         self._began = datetime.now(tz=timezone.utc)
 
     def __call__(self, hours: float) -> None:
