@@ -10,8 +10,13 @@ Item = TypeVar("Item")
 Group = TypeVar("Group", bound=Sequence[object])
 
 MAX_STEPS = 4
-"""Steps a run is cut into at most: as many as one machine executes at once. While one ends and the
-next begins nothing is sent, for a quarter of a second."""
+"""Steps a run is cut into at most: as many as one machine executes at once. Nothing is sent for a
+quarter of a second between two of them."""
+
+MANY = 400
+LONG_STEP = 500
+"""Of more than `MANY` items, a step takes at least so many: nearly a minute of Paystack's live
+quota, beside which the quarter of a second does not show."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def _duration(seconds: float) -> str:
 
 
 def slices(items: Sequence[Item], size: int) -> list[tuple[Place, tuple[Item, ...]]]:
-    """Slices of `size`, or of a multiple of it where there would be more than `MAX_STEPS`."""
+    """Slices of `size`, or longer ones where there would be more than `MAX_STEPS` or of many."""
     cut = slices_of_groups([(item,) for item in items], size)
     return [(place, tuple(itertools.chain(*groups))) for place, groups in cut]
 
@@ -60,7 +65,8 @@ def slices_of_groups(groups: Sequence[Group], size: int) -> list[tuple[Place, tu
     """The same, of items that belong together: a group is in one slice as a whole, which may get
     longer by it."""
     total = sum(map(len, groups))
-    parts = whole(groups, size * max(1, math.ceil(total / (size * MAX_STEPS))))
+    step = size * max(1, math.ceil(total / (size * MAX_STEPS)))
+    parts = whole(groups, max(step, LONG_STEP) if total > MANY else step)
     before = itertools.accumulate((sum(map(len, part)) for part in parts), initial=0)
     return [
         (Place(number, len(parts), before=first, total=total), part)

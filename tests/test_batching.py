@@ -27,6 +27,14 @@ def test_what_belongs_together_is_in_one_batch(sizes: list[int]) -> None:
     assert [place.before for place, _ in cut] == [sum(lengths[:n]) for n in range(len(cut))]
 
 
+@pytest.mark.parametrize(
+    ("items", "lengths"),
+    [(40, [10] * 4), (400, [100] * 4), (401, [401]), (1_000, [500] * 2), (4_000, [1_000] * 4)],
+)
+def test_of_many_no_batch_is_short(items: int, lengths: list[int]) -> None:
+    assert [len(part) for _, part in slices(range(items), 10)] == lengths
+
+
 def test_nothing_is_no_batch() -> None:
     assert slices([], 10) == []
 

@@ -340,6 +340,21 @@ def test_a_template_of_ones_own(
     assert plain == "Dear Dlamini Properties: R8 500.00\r\n"
 
 
+def test_a_template_of_the_release_before_still_works(
+    home: Home, tell: Tell, inbox: SmtpStandIn, mailing: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """It asks for `told`, which is `notified` now."""
+    words = "{% for item in sections.invoice %}{{ 'again' if item.told else 'new' }}{% endfor %}\n"
+    (tmp_path / "daily.txt").write_text(words)
+    mailing.setenv("LANDLORD_EMAIL_TEMPLATES", str(tmp_path))
+    home.invoice(DUE)
+
+    tell(1)
+
+    (message,) = inbox.caught
+    assert message.get_body(("plain",)).get_content() == "new\r\n"
+
+
 def test_a_preview_shows_it_without_a_name_and_sends_nothing(
     home: Home, run: Callable[..., Any], inbox: SmtpStandIn, connection: Connection
 ) -> None:
