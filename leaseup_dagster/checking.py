@@ -32,6 +32,7 @@ class CheckFindings:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing is wrong."""
         return not any(found.count for found in self.wrong.values())
 
     def in_words(self) -> str:

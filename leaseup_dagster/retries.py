@@ -41,6 +41,7 @@ class StoppableRetryPolicy(RetryPolicy):
     """
 
     def calculate_delay(self, attempt_num: int) -> float:
+        """Seconds until the next try. Raises what ends the run instead."""
         error = sys.exc_info()[1]
         if isinstance(error, DagsterExecutionInterruptedError | KeyboardInterrupt):
             raise error

@@ -14,6 +14,7 @@ _MONTHS = ("month", "fell due", "of that, came in", "share")
 
 
 def headline(found: Arrears) -> str:
+    """What is owed and overdue, in one line for the top of the page."""
     share = found.share_collected
     said = "" if share is None else f"; {share:.1%} of what fell due in 13 months has come in"
     return (

@@ -42,10 +42,12 @@ class Ageing:
 
     @property
     def total(self) -> int:
+        """Everything that is owed, in cents."""
         return sum(self.cents.values())
 
     @property
     def overdue(self) -> int:
+        """What of it is past its due date, in cents."""
         return self.total - self.cents[Age.NOT_YET_DUE]
 
 
@@ -120,6 +122,7 @@ def _sums(as_of: date) -> Select[Any]:
     )
 
     def total(cents: ColumnElement[Any], *which: ColumnElement[bool]) -> ColumnElement[Any]:
+        """Everything that is owed, in cents."""
         return func.coalesce(func.sum(cents).filter(*which), 0)
 
     sums = (

@@ -46,6 +46,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
+    """What became of one tenant's customer, and why."""
+
     tenant_id: str
     kind: Kind
     why: str | None = None

@@ -39,6 +39,7 @@ class CustomerReport:
 
     @property
     def registered(self) -> int:
+        """How many tenants have a customer now."""
         return len(self.customers)
 
     @classmethod
@@ -62,6 +63,7 @@ class CustomerReport:
 
     @classmethod
     def together(cls, reports: Iterable["CustomerReport"]) -> "CustomerReport":
+        """The report of several batches."""
         reports = list(reports)
         return cls(
             customers=tuple(row for report in reports for row in report.customers),
@@ -71,6 +73,7 @@ class CustomerReport:
         )
 
     def counts(self) -> dict[str, int]:
+        """How many of each, for the run's metadata."""
         return {
             "registered": self.registered,
             "refused": len(self.refused),
@@ -92,10 +95,12 @@ def cut(tenant_ids: Sequence[str], batch_size: int) -> list[CustomerBatch]:
 
 
 def refused_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
+    """The tenants that Paystack refused: id, reason, what to do."""
     return [(tenant_id, why, _CORRECT_IT) for tenant_id, why in report.refused]
 
 
 def failed_rows(report: CustomerReport) -> list[tuple[str, str, str]]:
+    """The tenants that could not be registered: id, reason, what happens next."""
     return [(tenant_id, why, _WAIT) for tenant_id, why in report.failed]
 
 

@@ -40,6 +40,7 @@ class LeaseUpEnum(UserDefinedType[str]):
         self.name = name
 
     def get_col_spec(self, **_: object) -> str:
+        """The type's name as PostgreSQL wants it, quoted: it has capitals."""
         return f'"{self.name}"'
 
 

@@ -28,6 +28,7 @@ class Answer:
     problem: str = ""
 
     def in_words(self) -> str:
+        """The payment request as Paystack has it, or why it is not known."""
         if self.problem:
             return self.problem
         said = [

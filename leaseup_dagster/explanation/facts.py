@@ -121,6 +121,8 @@ _REMINDER_HISTORY = f"""
 
 
 def gather(connection: Connection, lease_id: str) -> Facts:
+    """Everything the database has about one lease. Raises UnknownLease."""
+
     def rows(sql: str) -> Rows:
         return connection.execute(text(sql), {"lease_id": lease_id}).all()
 

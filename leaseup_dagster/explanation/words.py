@@ -29,6 +29,7 @@ class Timeline:
 
     @property
     def headline(self) -> str:
+        """Whether each month is billed, and why not, in one line."""
         said = "; ".join(f"rent due {v.key.due_date}: {_would(v)}" for v in self.eligibilities)
         return f"Lease {self.lease_id} as of {self.as_of}: {said or 'LeaseUp has it no more'}"
 

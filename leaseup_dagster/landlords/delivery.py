@@ -47,6 +47,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Result:
+    """What became of one landlord's e-mail, and why."""
+
     landlord_id: str
     kind: Kind
     why: str = ""

@@ -60,9 +60,11 @@ class News:
     items: tuple[Item, ...]
 
     def of(self, kind: Kind) -> list[Item]:
+        """The news of one kind, in the order of the e-mail."""
         return [item for item in self.items if item.kind is kind]
 
     def cents(self, kind: Kind) -> int:
+        """The sum of one kind, in cents."""
         return sum(item.amount_cents for item in self.of(kind))
 
     @property

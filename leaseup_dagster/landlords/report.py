@@ -37,6 +37,7 @@ def news_rows(news: Sequence[News]) -> list[tuple[Cell, ...]]:
 
 
 def headline(as_of: object, counted: dict[str, int], *, began: bool) -> str:
+    """How many landlords were notified, and how many not, in one line."""
     if began:
         return (
             f"Landlords as of {as_of}: the first run. What there is counts as notified; from now on"

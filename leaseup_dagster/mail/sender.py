@@ -43,6 +43,8 @@ class AccountProblem:
 
 @dataclass(frozen=True)
 class Unknown:
+    """The message may have been accepted: `why` says what happened instead of an answer."""
+
     why: str
 
 

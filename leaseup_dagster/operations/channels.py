@@ -27,6 +27,7 @@ class Channel:
 
     @classmethod
     def broken(cls, setting: str, why: str) -> "Channel":
+        """A channel whose setting is wrong: each alert over it fails with the reason."""
         return cls(setting, lambda _: why, wrong=f"{setting}: {why}")
 
 

@@ -64,6 +64,7 @@ class Line:
         return named
 
     def as_json(self) -> dict[str, object]:
+        """The line as `check --json` prints it."""
         return asdict(self)
 
 
@@ -121,6 +122,7 @@ def schema_revision() -> str | None:
 
 
 def database_url() -> str:
+    """The URL of LeaseUp's database. Raises SettingsError."""
     return load(DatabaseSettings).database_url.get_secret_value()
 
 

@@ -16,6 +16,7 @@ class Watch:
     alerted_at: datetime | None = None
 
     def as_cursor(self) -> str:
+        """What the sensor keeps until its next tick, as JSON."""
         alerted_at = self.alerted_at.isoformat() if self.alerted_at else None
         return json.dumps({"since": self.since.isoformat(), "told_at": alerted_at})
 

@@ -37,6 +37,7 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 def rows(
     findings: Iterable[Finding], kinds: Sequence[Kind]
 ) -> list[tuple[str, str, str, str, str, str, str]]:
+    """A row for each finding of these kinds, for people."""
     return [
         (
             finding.key.lease_id if finding.key else "",

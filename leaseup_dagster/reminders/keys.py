@@ -16,6 +16,7 @@ class Kind(str, Enum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> "Kind":
+        """Each member is its stored value, with a `meaning` for people."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -73,6 +74,7 @@ class Kind(str, Enum):
 
     @property
     def worth_another_try(self) -> bool:
+        """Whether the same step may end otherwise if it is tried again."""
         return self in (Kind.NOT_SENT, Kind.UNREACHABLE, Kind.BROKEN)
 
     @property
@@ -82,6 +84,7 @@ class Kind(str, Enum):
 
     @property
     def failed(self) -> bool:
+        """Whether a text that was due did not go out, or may not have."""
         return self.fails_the_run or self in (Kind.REFUSED, Kind.UNKNOWN)
 
 
@@ -153,6 +156,7 @@ class LateInvoices:
 
     @property
     def due(self) -> tuple[str, ...]:
+        """The invoices about which somebody is due a text."""
         return tuple(invoice_id for invoices in self.people for invoice_id in invoices)
 
 
@@ -175,6 +179,7 @@ class ReminderBatch:
         people: Sequence[tuple[str, ...]],
         ignore_quiet_hours: bool = False,
     ) -> "ReminderBatch":
+        """A batch of these people's invoices."""
         invoice_ids = tuple(chain(*people))
         return cls(as_of, place, invoice_ids, ignore_quiet_hours, tuple(map(len, people)))
 
@@ -202,6 +207,8 @@ class ReminderResult:
 
 @dataclass(frozen=True)
 class BatchReport:
+    """What became of every invoice of one batch."""
+
     results: tuple[ReminderResult, ...]
 
 

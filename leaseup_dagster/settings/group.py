@@ -11,6 +11,8 @@ class SettingsError(Exception):
 
 
 class Group(BaseSettings):
+    """Settings that belong together, read from the environment and from `.env`."""
+
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
 

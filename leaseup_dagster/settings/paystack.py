@@ -35,6 +35,7 @@ class PaystackSettings(Group):
 
     @property
     def live(self) -> bool:
+        """Whether the key is a live one."""
         return self.secret_key.get_secret_value().startswith("sk_live_")
 
     @property

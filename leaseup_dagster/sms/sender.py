@@ -55,6 +55,8 @@ class AccountProblem:
 
 @dataclass(frozen=True)
 class Unknown:
+    """The text may have been sent: `why` says what happened instead of an answer."""
+
     why: str
 
 

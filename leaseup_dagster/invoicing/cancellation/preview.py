@@ -54,6 +54,7 @@ class CancellationPreview:
 
     @property
     def headline(self) -> str:
+        """How many would be cancelled, for how much, and how many would not."""
         cancellable = [one.invoice for one in self.seen if not one.against]
         cents = sum(invoice.amount_cents for invoice in cancellable)
         stays = len(self.seen) - len(cancellable) + len(self.chosen.refused)

@@ -43,10 +43,12 @@ class Kind(Enum):
 
     @property
     def done(self) -> bool:
+        """Whether the invoice is cancelled on both sides."""
         return self in (Kind.CANCELLED, Kind.ALREADY_CANCELLED)
 
     @property
     def worth_another_try(self) -> bool:
+        """Whether the same step may end otherwise if it is tried again."""
         return self in (Kind.UNANSWERED, Kind.NOT_SENT, Kind.BROKEN)
 
 
@@ -62,6 +64,8 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Outcome:
+    """What became of one cancellation, and why."""
+
     invoice: CancellationTarget
     kind: Kind
     why: str = ""

@@ -26,14 +26,17 @@ class CancellationReport:
 
     @property
     def failed(self) -> bool:
+        """Whether anything that was asked for was not cancelled."""
         return bool(self.refused) or not all(o.kind.done for o in self.outcomes)
 
     @property
     def headline(self) -> str:
+        """How many of each outcome, in one line."""
         said = ", ".join(f"{count} {kind}" for kind, count in self.counts().items())
         return f"Cancelling invoices: {said or 'nothing to do'}"
 
     def counts(self) -> dict[str, int]:
+        """How many of each outcome, by its name."""
         found = Counter(outcome.kind.value for outcome in self.outcomes)
         found[Kind.REFUSED.value] += len(self.refused)
         return {kind.value: found[kind.value] for kind in Kind if found[kind.value]}
@@ -56,6 +59,7 @@ class CancellationReport:
         ]
 
     def lines(self) -> list[str]:
+        """A line for each invoice that was cancelled, for the log."""
         return [
             f"Cancelled invoice invoice_id={o.invoice.invoice_id} lease_id={o.invoice.key.lease_id}"
             f" due_date={o.invoice.key.due_date} request_code={o.invoice.request_code}"

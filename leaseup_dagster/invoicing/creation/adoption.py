@@ -43,6 +43,7 @@ class FoundRequest:
 
     @classmethod
     def of(cls, request: PaymentRequest, key: LedgerKey, reference: str) -> "FoundRequest":
+        """What the ledger needs to know of a payment request of this month."""
         return cls(
             key=key,
             reference=reference,

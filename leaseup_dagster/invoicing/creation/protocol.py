@@ -63,11 +63,14 @@ class Kind(Enum):
 
     @property
     def worth_another_try(self) -> bool:
+        """Whether the same step may end otherwise if it is tried again."""
         return self in (Kind.NOT_SENT, Kind.UNANSWERED, Kind.BROKEN)
 
 
 @dataclass(frozen=True)
 class Outcome:
+    """What became of one month in this run, and why."""
+
     key: LedgerKey
     kind: Kind
     why: str | None = None

@@ -64,10 +64,12 @@ class InvoicingReport:
 
     @property
     def total_cents(self) -> int:
+        """What was billed, in cents."""
         return sum(result.amount_cents for result in self.billed)
 
     @property
     def adopted(self) -> int:
+        """How many of the invoices were found at Paystack and not sent by this attempt."""
         return sum(result.adopted for result in self.billed)
 
 
@@ -77,6 +79,7 @@ def undecided(reports: Iterable[BatchReport]) -> set[LedgerKey]:
 
 
 def undecided_among(results: Iterable[InvoiceResult]) -> set[LedgerKey]:
+    """Months without an end state: planned, or requesting."""
     return {result.key for result in results if result.state in ("planned", "requesting")}
 
 
@@ -102,6 +105,7 @@ def _sums(amounts: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str
 def billed_rows(
     results: Iterable[InvoiceResult],
 ) -> list[tuple[str, str, str, str, str, str, str]]:
+    """A row for each invoice, in the order of `BILLED_COLUMNS`."""
     return [
         (
             result.key.lease_id,
@@ -119,6 +123,7 @@ def billed_rows(
 def failed_rows(
     results: Iterable[InvoiceResult],
 ) -> list[tuple[str, str, str, str, str, str, str]]:
+    """A row for each month that failed, in the order of `FAILED_COLUMNS`."""
     return [
         (
             result.key.lease_id,
@@ -134,6 +139,7 @@ def failed_rows(
 
 
 def created_line(result: InvoiceResult) -> str:
+    """The log's line about one new invoice."""
     found = " (found at Paystack, made by an earlier attempt)" if result.adopted else ""
     return (
         f"Created new invoice lease_id={result.key.lease_id} due_date={result.key.due_date}"
@@ -143,6 +149,7 @@ def created_line(result: InvoiceResult) -> str:
 
 
 def remembered_line(compared: Compared) -> str:
+    """The log's line about payment requests that the ledger did not know."""
     return (
         f"Paystack has {compared.remembered} payment requests of ours that the ledger did not know,"
         " as after a restored backup. They are adopted, none is made again."
@@ -150,6 +157,7 @@ def remembered_line(compared: Compared) -> str:
 
 
 def failed_line(outcome: Outcome) -> str:
+    """The log's line about one month that failed."""
     return (
         f"Failed to create invoice lease_id={outcome.key.lease_id}"
         f" due_date={outcome.key.due_date}: {outcome.why}"

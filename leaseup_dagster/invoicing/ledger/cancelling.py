@@ -46,6 +46,8 @@ class Chosen:
 
 @dataclass(frozen=True)
 class CancellationStatus:
+    """The ledger's state of an invoice's month, and whether a payment is recorded."""
+
     state: str
     is_paid: bool
 
@@ -209,6 +211,7 @@ def in_leaseup(
 
 
 def status_of(connection: Connection, invoice: CancellationTarget) -> CancellationStatus:
+    """The month's state in the ledger, and whether LeaseUp has a payment of the invoice."""
     row = connection.execute(_STATUS, _values(invoice)).one()
     return CancellationStatus(row.state, row.is_paid)
 

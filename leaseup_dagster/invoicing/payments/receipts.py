@@ -42,6 +42,7 @@ class Doubt(str, Enum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> "Doubt":
+        """Each member is its stored value, with a `meaning` for people."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

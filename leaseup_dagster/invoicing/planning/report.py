@@ -43,6 +43,7 @@ def _noted(reason: str, key: LedgerKey, note: str) -> str:
 
 
 def preview_rows(bill: Iterable[Eligibility]) -> list[tuple[str, str, str, str]]:
+    """A row for each month that would be billed, in the order of `PREVIEW_COLUMNS`."""
     return [
         (
             v.key.lease_id,
@@ -55,6 +56,7 @@ def preview_rows(bill: Iterable[Eligibility]) -> list[tuple[str, str, str, str]]
 
 
 def preview_skipped_rows(skip: Iterable[Eligibility]) -> list[tuple[str, str, str, str, str]]:
+    """A row for each skipped lease, in the order of `PREVIEW_SKIPPED_COLUMNS`."""
     return [
         (
             v.key.lease_id,

@@ -18,6 +18,7 @@ _REFERENCE = re.compile(r"(?<![\w-])LU-[0-9A-F]{20}(?![\w-])")
 
 
 def reference_of(key: LedgerKey, billing: int) -> str:
+    """The reference of the `billing`-th payment request of a month."""
     digest = sha256(f"{key.lease_id}|{key.due_date.isoformat()}|{billing}".encode()).hexdigest()
     return f"LU-{digest[:20].upper()}"
 

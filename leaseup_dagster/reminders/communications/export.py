@@ -56,6 +56,7 @@ def texts(
 
 
 def write(rows: Iterable[Row[Any]], to: TextIO) -> None:
+    """Write the record as CSV, its columns first."""
     writer = csv.writer(to, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)

@@ -21,6 +21,7 @@ class QuietHours:
 
     @classmethod
     def of(cls, rules: ReminderSettings) -> "QuietHours":
+        """The hours that REMINDER_QUIET_HOURS names."""
         return cls(*rules.quiet_between)
 
     def hold_at(self, instant: datetime) -> bool:

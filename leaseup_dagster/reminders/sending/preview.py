@@ -23,6 +23,8 @@ COLUMNS = ("invoice", "tenants", "step", "number", "amount due", "messages it co
 
 @dataclass(frozen=True)
 class Preview:
+    """What a run would text, and whom it would skip."""
+
     late: LateInvoices
     rows: Sequence[tuple[str, str, int, str, str, int]]
     # Late as well, and no text: rows of `late_tenants`.

@@ -55,6 +55,7 @@ class ReminderDelivery:
     recording: Recording = field(default_factory=Recording)
 
     def is_quiet(self) -> bool:
+        """Whether nobody may be texted at this moment."""
         return QuietHours.of(self.rules).hold_at(self.clock())
 
     def deliver(
@@ -209,6 +210,7 @@ def _claim_of(text: Text, part: Part, run_id: str) -> Claim:
 
 
 def ending_of(outcome: Outcome) -> Ending:
+    """How the ledger records a provider's answer."""
     name = name_of(outcome)
     return Ending(
         state=_STATES[name],

@@ -20,12 +20,14 @@ def counts(results: Iterable[ReminderResult]) -> dict[str, int]:
 
 
 def failed(results: Iterable[ReminderResult]) -> list[ReminderResult]:
+    """The texts that were due and did not go out, or may not have."""
     return [r for r in results if r.kind.failed]
 
 
 def failed_rows(
     results: Iterable[ReminderResult],
 ) -> list[tuple[str, str, int, str, str, str, str]]:
+    """A row for each of them, in the order of `FAILED_COLUMNS`."""
     return [
         (
             r.invoice_id,
@@ -72,6 +74,7 @@ def in_words(results: Sequence[ReminderResult]) -> str:
 
 
 def fails(results: Iterable[ReminderResult]) -> bool:
+    """Whether the run is to fail."""
     return any(result.kind.fails_the_run for result in results)
 
 
