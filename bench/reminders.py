@@ -71,7 +71,7 @@ def figures() -> Iterator[Figure]:
             postgres.create_leaseup("sending")
             sent = f"{ASKED_AT_ONCE} asked and {FAILURE_THRESHOLD} texted at once"
             what = f"{REMINDERS:,} reminders, {sent},"
-            yield at_least(f"{what} beside a bare loop", _sending(postgres.url("sending")), 0.7)
+            yield at_least(f"{what} beside a bare loop", _sending(postgres.url("sending")), 0.95)
             for invoices, seconds in WANTED.items():
                 name = f"scanning_{invoices}"
                 postgres.create_leaseup(name)
