@@ -3,8 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
+from threading import BoundedSemaphore
+
+from sqlalchemy.exc import DBAPIError
 
 from leaseup_dagster.batching import slices_of_groups, whole
+from leaseup_dagster.database import complaints
 from leaseup_dagster.reminders import ledger, rehearsal
 from leaseup_dagster.reminders.keys import (
     BatchReport,
@@ -24,7 +29,7 @@ from leaseup_dagster.reminders.sending.protocol import ReminderDelivery
 from leaseup_dagster.stopping import PROGRESS_SECONDS, in_flight
 
 ROUND = 10
-"""So many times what Paystack is asked at once makes a round: asked about, then texted about."""
+"""So many times what Paystack is asked at once makes a round: read from the database together."""
 
 
 def cut(late: LateInvoices, day: ReminderDay, size: int) -> list[ReminderBatch]:
@@ -74,8 +79,8 @@ def _round(
     seconds: float,
     on_progress: Callable[[str], None] | None,
 ) -> list[ReminderResult]:
-    """`width` questions to Paystack at once, then `FAILURE_THRESHOLD` texts at once, one a person.
-    What another run has texted about by now is not asked about again."""
+    """`width` questions to Paystack at once, and `FAILURE_THRESHOLD` texts at once, one a person,
+    each right after its question. What another run has texted about by now is not asked about."""
     out_of_time_at, policy = time.monotonic() + seconds, ReminderPolicy.of(delivery.rules)
     with delivery.engine.connect() as connection:
         rows = queries.reminders(connection, batch.invoice_ids, batch.as_of, policy.after_days)
@@ -85,39 +90,55 @@ def _round(
     reason = _why_not_now(batch, delivery, breaker, seconds)
     if reason is not None:
         return skipped + [result for text in texts for result in text.results(*reason)]
-    parts = asked_about(texts)
-    statuses = in_flight(
-        lambda part: payment_check.ask(part, delivery.engine, delivery.paystack),
-        parts,
-        width=width,
+    asking = BoundedSemaphore(width)
+
+    def ask_and_text(texts: Sequence[Text]) -> list[ReminderResult]:
+        if breaker.tripped:
+            return [result for text in texts for result in text.results(Kind.HELD, breaker.tripped)]
+        with asking:
+            statuses = [
+                payment_check.ask(part, delivery.engine, delivery.paystack)
+                for part in asked_about(texts)
+            ]
+        try:
+            unpaid, settled = _unpaid(texts, statuses, delivery)
+        except DBAPIError as error:
+            why = complaints.in_words(error)
+            return [result for text in texts for result in text.results(Kind.BROKEN, why)]
+        heed_hours = not batch.ignore_quiet_hours
+        sent = (delivery.deliver(one, run_id, breaker, heed_hours=heed_hours) for one in unpaid)
+        return [*settled, *chain(*sent)]
+
+    people = _of_each_person(texts, batch.people)
+    done = in_flight(
+        ask_and_text,
+        people,
+        # The circuit breaker lets FAILURE_THRESHOLD leave at once. Others record meanwhile, and
+        # Paystack is asked about the next ones.
+        width=width + 2 * FAILURE_THRESHOLD,
         stop=delivery.paystack.stop,
         seconds=out_of_time_at - time.monotonic(),
-        on_progress=_in_words(
-            on_progress, batch, "Paystack asked about {} of the next {} invoices", len(parts)
-        ),
+        on_progress=_in_words(on_progress, batch, len(people)),
     )
-    unpaid, settled = _unpaid(texts, statuses, delivery)
-    sent = in_flight(
-        lambda text: delivery.deliver(
-            text, run_id, breaker, heed_hours=not batch.ignore_quiet_hours
-        ),
-        unpaid,
-        # The circuit breaker lets FAILURE_THRESHOLD leave at once; others record what came back
-        # meanwhile.
-        width=2 * FAILURE_THRESHOLD,
-        stop=delivery.paystack.stop,
-        seconds=out_of_time_at - time.monotonic(),
-        on_progress=_in_words(on_progress, batch, "{} of the next {} texts sent", len(unpaid)),
-    )
-    results = [result for of_text in sent for result in of_text]
-    return skipped + settled + _taken_back(results, breaker, delivery, run_id)
+    return skipped + _taken_back(list(chain(*done)), breaker, delivery, run_id)
+
+
+def _of_each_person(texts: Sequence[Text], people: Sequence[tuple[str, ...]]) -> list[list[Text]]:
+    """The texts to one person, or to several who share an invoice: it is asked about once."""
+    person = {invoice_id: n for n, invoices in enumerate(people) for invoice_id in invoices}
+    found: dict[int, list[Text]] = {}
+    for text in texts:
+        found.setdefault(person[text.parts[0].invoice_id], []).append(text)
+    return list(found.values())
 
 
 def _in_words(
-    on_progress: Callable[[str], None] | None, batch: ReminderBatch, said: str, of: int
+    on_progress: Callable[[str], None] | None, batch: ReminderBatch, of: int
 ) -> Callable[[int], None] | None:
-    where = f"Batch {batch.place.number} of {batch.place.of}: "
-    return on_progress and (lambda done: on_progress(where + said.format(done, of)))
+    where = f"Batch {batch.place.number} of {batch.place.of}"
+    return on_progress and (
+        lambda done: on_progress(f"{where}: {done} of the next {of} tenants are done")
+    )
 
 
 _INFORMED = (Kind.TEXTED, Kind.IN_THE_SAME_TEXT)
