@@ -1,1 +1,1 @@
-"""What it costs, measured on this machine: `make bench`. Figures, never assertions."""
+"""Benchmarks, run on this machine by `make bench`. They report figures and assert nothing."""

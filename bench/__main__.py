@@ -1,6 +1,6 @@
-"""Every figure of docs/performance.md, then all of them in one table: `make bench`.
+"""Runs the benchmarks of docs/performance.md and prints one table: `make bench`.
 
-Each measurement is made in a process of its own. Some of them only: `python -m bench ways limit`.
+Each benchmark runs in a process of its own. To run some of them: `python -m bench ways limit`.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from bench.figures import Figure, measure, table
 
-MEASUREMENTS = (
+BENCHMARKS = (
     "ways",
     "limit",
     "planning",
@@ -25,18 +25,19 @@ MEASUREMENTS = (
 
 
 def main(names: Sequence[str]) -> None:
+    """Run the named benchmarks one after the other, then print the table of all figures."""
     figures: list[Figure] = []
     for name in names:
         print(name, flush=True)
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-            figures += apart.submit(measure, f"bench.{name}").result()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            figures += process.submit(measure, f"bench.{name}").result()
     print(f"\n{table(figures)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(MEASUREMENTS))
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     given = parser.parse_args().names
-    if unknown := set(given) - set(MEASUREMENTS):
-        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
-    main(given or MEASUREMENTS)
+    if unknown := set(given) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    main(given or BENCHMARKS)

@@ -1,19 +1,18 @@
-"""What it costs to add up arrears: a million invoices, beside a bare scan of the two tables.
+"""Arrears of a million invoices, compared with a bare scan of the two tables.
 
-The scan reads every row of `invoice` and `transaction` and adds up their amounts: nothing is
-joined, no payment is counted once. Also what it takes to list all invoices, and the memory.
+The scan sums the amounts of `invoice` and `transaction` without joining them. Also measured: the
+export of all invoices, and the memory it takes.
 """
 
 import io
 import resource
-import time
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from bench import portfolio
-from bench.figures import Figure, at_most, tell
+from bench.figures import Figure, at_most, show, timed
 from leaseup_dagster.arrears import summary
 from leaseup_dagster.exports import rows, stream
 
@@ -21,7 +20,7 @@ AS_OF = date(2026, 11, 24)
 LEASES, MONTHS = 100_000, 10
 ALL_DAYS = date(2000, 1, 1), date(2100, 1, 1)
 ROUNDS = 3
-_LONG_AGO = (
+_BACKDATE = (
     """UPDATE invoice SET "createdAt" = "dueDate" - 30""",
     """UPDATE transaction SET "createdAt" = '2026-01-01'""",
 )
@@ -44,7 +43,7 @@ def figures() -> Iterator[Figure]:
     with portfolio.a_database(LEASES) as engine:
         with engine.begin() as connection:
             portfolio.lay_out_history(connection, LEASES, MONTHS, AS_OF)
-            for statement in _LONG_AGO:
+            for statement in _BACKDATE:
                 connection.exec_driver_sql(statement)
         with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
@@ -58,31 +57,29 @@ def figures() -> Iterator[Figure]:
         )
         yield at_most(what, whole / scan, 1.5)
         yield Figure("beside a bare join of the two, summed by landlord", f"{whole / join:.2f}")
-        began = time.perf_counter()
-        stream.export(
-            engine, "invoices", rows.INVOICES, rows.invoice_rows(*ALL_DAYS, ""),
-            landlord="", as_json=False, to=_Nowhere(),
-        )  # fmt: skip
-        yield Figure(f"list {invoices:,} invoices", f"{time.perf_counter() - began:.1f} s")
+        seconds = timed(lambda: _export(engine))
+        yield Figure(f"list {invoices:,} invoices", f"{seconds:.1f} s")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield at_most("Python process meanwhile", memory, 250, " MB")
 
 
-class _Nowhere(io.StringIO):
+class _Discard(io.StringIO):
     """A file that keeps nothing."""
 
-    def write(self, said: str) -> int:
-        return len(said)
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+def _export(engine: Engine) -> None:
+    stream.export(
+        engine, "invoices", rows.INVOICES, rows.invoice_rows(*ALL_DAYS, ""),
+        landlord="", as_json=False, to=_Discard(),
+    )  # fmt: skip
 
 
 def _best(act: Callable[[], object]) -> float:
-    """Seconds, of a few rounds the shortest."""
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        act()
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
+    """Seconds of the fastest round."""
+    return min(timed(act) for _ in range(ROUNDS))
 
 
 def _scan(connection: Connection) -> None:
@@ -91,4 +88,4 @@ def _scan(connection: Connection) -> None:
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

@@ -1,6 +1,6 @@
-"""The floor: payment requests one after the other, so many at once, and nothing else.
+"""The floor: a loop that only creates payment requests, `IN_FLIGHT` at a time.
 
-No database, no protocol, no Dagster; in a process of its own, as ours are.
+No database, no ledger, no Dagster. It runs in a process of its own, as the product does.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ IN_FLIGHT = 10
 
 
 def seconds(world: World, count: int) -> float:
-    """For so many requests to the world's Paystack, the process's start not included."""
+    """Seconds for `count` payment requests, without the start of the process."""
     output = world.folder / "bare.txt"
     output.unlink(missing_ok=True)
     customer = world.paystack.customers[0].customer_code
@@ -28,11 +28,11 @@ def seconds(world: World, count: int) -> float:
 async def _requests(url: str, customer: str, count: int) -> float:
     body = {"customer": customer, "amount": 850_000, "currency": "ZAR", "description": "Rent"}
     headers = {"Authorization": "Bearer sk_test_sandbox"}
-    left = iter(range(count))
+    remaining = iter(range(count))
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
 
         async def work() -> None:
-            for _ in left:
+            for _ in remaining:
                 (await client.post("/paymentrequest", json=body)).raise_for_status()
 
         began = time.perf_counter()

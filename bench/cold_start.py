@@ -1,23 +1,22 @@
-"""What starting costs beside an empty Dagster project.
+"""Start-up time compared with an empty Dagster project.
 
-`dagster job execute` of the morning's job on an empty portfolio beside a job of one empty step, and
-of as many as it has itself; loading the code location beside one with these jobs only. All with the
-same storage, alternate.
+`dagster job execute` of the invoicing job on an empty portfolio, compared with a job of one empty
+step and with a job of equally many empty steps; and the loading of the code location, compared with
+one that has only these jobs. All use the same storage, in alternate runs.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from statistics import median
 
-from bench.figures import Figure, at_most, tell
+from bench.figures import Figure, at_most, show, timed
 from leaseup_dagster.sandbox.world import World, a_world
 
 OURS, EMPTY = "leaseup_dagster.definitions", "bench.empty"
 ROUNDS = 7
 
-# What a code server does with a module, in a process that has Dagster's storage ready.
+# What a code server does to load a module, once Dagster's storage is ready.
 _LOAD = (
     "import importlib, sys; from dagster import DagsterInstance;"
     "DagsterInstance.get();"
@@ -36,11 +35,11 @@ def figures() -> Iterator[Figure]:
 
 
 def _compared(what: str, ours: Callable[[], float], empty: Callable[[], float]) -> Figure:
-    ours(), empty()  # the first of each writes bytecode, and makes tables
+    ours(), empty()  # the first run of each writes bytecode and creates tables
     pairs = [(ours(), empty()) for _ in range(ROUNDS)]
-    with_us, without = (median(column) for column in zip(*pairs, strict=True))
-    seen = f"{what} ({with_us:.2f} s and {without:.2f} s)"
-    return at_most(seen, median(a / b for a, b in pairs), 1.25)
+    our_median, empty_median = (median(column) for column in zip(*pairs, strict=True))
+    label = f"{what} ({our_median:.2f} s and {empty_median:.2f} s)"
+    return at_most(label, median(a / b for a, b in pairs), 1.25)
 
 
 def _execute(world: World, module: str, job: str) -> float:
@@ -48,12 +47,13 @@ def _execute(world: World, module: str, job: str) -> float:
 
 
 def _seconds(world: World, *arguments: str) -> float:
-    began = time.perf_counter()
-    child = world.children.start([sys.executable, *arguments], world.log)
-    if world.children.wait(child) != 0:
-        raise SystemExit(world.log_tail())
-    return time.perf_counter() - began
+    def run() -> None:
+        child = world.children.start([sys.executable, *arguments], world.log)
+        if world.children.wait(child) != 0:
+            raise SystemExit(world.log_tail())
+
+    return timed(run)
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

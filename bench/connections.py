@@ -1,36 +1,33 @@
-"""What a transaction costs before it does anything: as SQLAlchemy has it, as ours, and pooled.
+"""The overhead of one transaction: with SQLAlchemy's engine, with ours, and through a pooler.
 
 python -m bench.connections [URL of a pooler to the same server]
 """
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, text
 
+from bench import portfolio
 from leaseup_dagster.database.session import session_engine
 from leaseup_dagster.database.url import engine_url
-from leaseup_dagster.sandbox.postgres import embedded_postgres
 
 ROUNDS, TRANSACTIONS = 7, 2000
-ONE = text("SELECT lower(:word)")
+STATEMENT = text("SELECT lower(:word)")
 
 
 def microseconds(engine: Engine) -> float:
+    """The mean time of one transaction that does next to nothing."""
     began = time.perf_counter()
     for _ in range(TRANSACTIONS):
         with engine.begin() as connection:
-            connection.execute(ONE, {"word": "Rent"})
+            connection.execute(STATEMENT, {"word": "Rent"})
     return (time.perf_counter() - began) / TRANSACTIONS * 1e6
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        embedded_postgres(Path(folder) / "data") as server,
-    ):
+    """Print the fastest of `ROUNDS` rounds for each engine."""
+    with portfolio.a_server() as server:
         url = engine_url(server.url("postgres"), "a-run")
         engines = {"startup options": create_engine(url), "ours, directly": session_engine(url)}
         if len(sys.argv) > 1:

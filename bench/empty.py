@@ -1,4 +1,4 @@
-"""A code location whose jobs do nothing: what Dagster itself costs."""
+"""A code location whose jobs do nothing. It shows the cost of Dagster itself."""
 
 import dagster as dg
 
@@ -28,10 +28,10 @@ def empty() -> None:
 
 @dg.job
 def seven_steps() -> None:
-    """As many steps as the morning's job has when there is nothing to bill."""
-    handed = begin()
+    """As many steps as the invoicing job has when there is nothing to bill."""
+    output = begin()
     for _ in range(6):
-        handed = pass_on(handed)
+        output = pass_on(output)
 
 
 defs = dg.Definitions(jobs=[empty, seven_steps], executor=dg.in_process_executor)

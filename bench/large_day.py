@@ -1,8 +1,8 @@
-"""Days of very many invoices: the runs they take, their memory, and what Dagster keeps of them.
+"""Large days: the number of runs, their memory, and the storage that Dagster needs for them.
 
-The first run is launched manually; each stops when TASK_MAX_DURATION_SECONDS is over, and
-`planned_invoices_left` launches the next one, in a daemon as it is deployed. Paystack answers at
-once, so that the product is what is measured. Draws docs/images/scaling.svg.
+The first run is launched manually. Each run stops after TASK_MAX_DURATION_SECONDS, and the sensor
+`planned_invoices_left` launches the next one, in a daemon as in production. Paystack answers
+immediately, so that only the product is measured. Draws docs/images/scaling.svg.
 """
 
 import subprocess
@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, text
 
 from bench import bare, plot, portfolio
-from bench.figures import Figure, at_most, tell
+from bench.figures import Figure, at_most, show
 from leaseup_dagster.sandbox.world import World, a_world
 
 SIZES = (1_000, 10_000, 100_000)
-RUN_SECONDS = 90  # of which it takes on new work for 72
+RUN_SECONDS = 90  # a run starts new work during the first 72
 STEPS = 200
 GROWTH = 1.3
 
 _MADE = "SELECT count(*) FROM leaseup_dagster.invoice_ledger WHERE state = 'invoiced'"
-_AT_WORK = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+_UNFINISHED = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 _RUNS = """
 SELECT count(*), max(end_time - start_time), count(*) FILTER (WHERE status <> 'SUCCESS')
 FROM runs WHERE pipeline_name = 'check_upcoming_invoices'
@@ -39,7 +39,7 @@ _WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Day:
-    """What a day of so many invoices took."""
+    """What billing `invoices` invoices on one day took."""
 
     invoices: int
     runs: int
@@ -52,7 +52,7 @@ class Day:
 
 
 def figures() -> Iterator[Figure]:
-    days = [_a_day(invoices) for invoices in SIZES]
+    days = [_measure(invoices) for invoices in SIZES]
     for day in days:
         yield Figure(
             f"{day.invoices:,} invoices, Paystack answering at once",
@@ -66,10 +66,15 @@ def figures() -> Iterator[Figure]:
     yield at_most("seconds of the longest run", max(day.longest_run for day in days), RUN_SECONDS)
     what = f"memory of the largest process, {last.invoices:,} invoices beside {first.invoices:,}"
     yield at_most(what, last.peak_megabytes / first.peak_megabytes, GROWTH)
-    plot.draw(days)
+    plot.draw_scaling(
+        [day.invoices for day in days],
+        [day.seconds for day in days],
+        [day.bare_seconds for day in days],
+        [day.peak_megabytes for day in days],
+    )
 
 
-def _a_day(invoices: int) -> Day:
+def _measure(invoices: int) -> Day:
     settings = {
         "TASK_MAX_NEW_INVOICES": str(invoices),
         "TASK_MAX_DURATION_SECONDS": str(RUN_SECONDS),
@@ -77,16 +82,18 @@ def _a_day(invoices: int) -> Day:
     with a_world(**settings) as world:
         portfolio.let(world, invoices)
         bare_seconds = bare.seconds(world, invoices)
-        portfolio.forget_requests(world.paystack)
-        storage = create_engine(make_url(world.engine.url).set(database="dagster"))
+        portfolio.clear_requests(world.paystack)
+        storage = create_engine(world.dagster_url)
         before, began = _bytes(storage), time.perf_counter()
         peak = bill(world, storage, invoices)
         seconds = time.perf_counter() - began
         if len(world.paystack.payment_requests) != invoices:
             raise SystemExit(f"{len(world.paystack.payment_requests)} payment requests")
-        runs, longest_run, unlike = _all(storage, _RUNS)[0]
-        if unlike:
-            raise SystemExit(f"{unlike} runs did not succeed:\n\n{world.log_tail()}")
+        runs, longest_run, failed = _all(storage, _RUNS)[0]
+        if failed:
+            raise SystemExit(
+                f"{failed} run{'s' * (failed > 1)} did not succeed:\n\n{world.log_tail()}"
+            )
         grown = _bytes(storage) - before
         steps = max(row[0] for row in _all(storage, _STEPS))
         storage.dispose()
@@ -96,7 +103,7 @@ def _a_day(invoices: int) -> Day:
 
 
 def bill(world: World, storage: Engine, invoices: int) -> int:
-    """Until all is billed; the bytes of the largest process meanwhile."""
+    """Run jobs until all is billed. Returns the peak memory of the largest process, in bytes."""
     daemon = world.children.start(
         [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(world.workspace)],
         world.log,
@@ -108,7 +115,7 @@ def bill(world: World, storage: Engine, invoices: int) -> int:
     while (
         first.poll() is None
         or _all(world.engine, _MADE)[0][0] < invoices
-        or _all(storage, _AT_WORK)[0][0]
+        or _all(storage, _UNFINISHED)[0][0]
     ):
         peak = max(peak, _largest_process())
         _pause(world, daemon)
@@ -116,14 +123,14 @@ def bill(world: World, storage: Engine, invoices: int) -> int:
 
 
 def _pause(world: World, daemon: "subprocess.Popen[bytes]") -> None:
-    """Until it is time for another check; the daemon must not end meanwhile."""
-    look_again_at = time.monotonic() + _WAIT_SECONDS
-    if world.children.wait(daemon, until=lambda: time.monotonic() > look_again_at) is not None:
+    """Wait before the next check. Exits when the daemon ends."""
+    ends_at = time.monotonic() + _WAIT_SECONDS
+    if world.children.wait(daemon, until=lambda: time.monotonic() > ends_at) is not None:
         raise SystemExit(world.log_tail())
 
 
 def _largest_process() -> int:
-    """Bytes: of all Python processes below this one, the largest."""
+    """Bytes of the largest Python process below this one."""
     largest = 0
     for process in psutil.Process().children(recursive=True):
         try:
@@ -144,4 +151,4 @@ def _bytes(storage: Engine) -> int:
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

@@ -1,31 +1,29 @@
-"""How much of Paystack's quota is used while there is work, and whether it is ever exceeded.
+"""How much of Paystack's rate limit is used while there is work, and whether it is exceeded.
 
-The stand-in counts in fixed windows, as Paystack does, at a live integration's 600 a minute. One
-and four processes bill with the product's own client and quota; the runs are the real job, once
-and four times at once, started in shells, and a day's runs under the daemon.
+The stand-in counts in fixed windows, as Paystack does, at 600 requests a minute, the limit of a
+live integration. First one and four processes create payment requests with the product's client and
+rate limiter. Then the real job runs once, four times at once from shells, and for a day under the
+daemon.
 """
 
 import multiprocessing
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine
 
 from bench import large_day, portfolio
-from bench.figures import Figure, tell
+from bench.figures import Figure, show
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.database.quota import SharedQuota
 from leaseup_dagster.paystack.client import PaystackClient
 from leaseup_dagster.paystack.errors import NotProcessed
 from leaseup_dagster.paystack.models import NewPaymentRequest
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from leaseup_dagster.sandbox.postgres import embedded_postgres
 from leaseup_dagster.sandbox.world import World, a_world
 
 LIMIT, SECONDS = 600, 60
@@ -59,13 +57,9 @@ def _figure(what: str, used_and_refused: tuple[float, int], wanted: float) -> Fi
 
 
 def _processes(count: int, limit: int) -> tuple[float, int]:
-    """The part of `limit` that is used, by workers that think it is LIMIT until the header says
-    otherwise."""
-    with (
-        tempfile.TemporaryDirectory(prefix="leaseup-bench-") as folder,
-        embedded_postgres(Path(folder) / "data") as server,
-        PaystackStandIn() as paystack,
-    ):
+    """The fraction of `limit` that is used. The workers assume LIMIT until a header reports
+    another limit."""
+    with portfolio.a_server() as server, PaystackStandIn() as paystack:
         server.create_leaseup("leaseup")
         open_engine(server.url("leaseup"), connections=1).dispose()
         customer = paystack.add_customer("tenant@example.com").customer_code
@@ -84,7 +78,7 @@ def _processes(count: int, limit: int) -> tuple[float, int]:
 
 
 def _used(paystack: PaystackStandIn, before: int, limit: int) -> tuple[float, int]:
-    """Of what arrived after the first `before` requests; and how many of all were refused."""
+    """The fraction used by the requests after the first `before`, and the number of 429 answers."""
     answers = [seen.status for seen in paystack.requests_to(CREATE)]
     return answers[before:].count(200) / (limit / 60 * SECONDS), answers.count(429)
 
@@ -112,14 +106,14 @@ def _work(url, paystack_url, customer, start) -> None:  # type: ignore[no-untype
                 try:
                     client.create_payment_request(request, send_before=float("inf"))
                 except NotProcessed:
-                    continue  # the stand-in has counted it
+                    continue  # the stand-in counts the 429
 
         list(pool.map(bill, range(WORKERS)))
     engine.dispose()
 
 
 def _runs_in_shells(count: int, invoices: int) -> tuple[float, int]:
-    """The morning's job, so many times at once."""
+    """`count` runs of the invoicing job at once."""
     with _a_world() as world:
         portfolio.let(world, invoices)
         runs = [world.dagster("job", "execute", *JOB) for _ in range(count)]
@@ -130,10 +124,10 @@ def _runs_in_shells(count: int, invoices: int) -> tuple[float, int]:
 
 
 def _a_day() -> tuple[float, int]:
-    """Launched once; a daemon as it is deployed does the rest."""
+    """One run launched manually; the daemon launches the following ones."""
     with _a_world() as world:
         portfolio.let(world, A_DAY)
-        storage = create_engine(make_url(world.engine.url).set(database="dagster"))
+        storage = create_engine(world.dagster_url)
         large_day.bill(world, storage, A_DAY)
         storage.dispose()
         return _from_first_to_last(world.paystack, A_DAY)
@@ -148,7 +142,8 @@ def _a_world() -> Iterator[World]:
 
 
 def _from_first_to_last(paystack: PaystackStandIn, invoices: int) -> tuple[float, int]:
-    """Of what the limit allows between the first invoice and the last."""
+    """The fraction of the limit used from the first invoice to the last, and the number of 429
+    answers."""
     seen = paystack.requests_to(CREATE)
     made = sorted(request.arrived_at for request in seen if request.status == 200)
     if len(made) != invoices:
@@ -158,4 +153,4 @@ def _from_first_to_last(paystack: PaystackStandIn, invoices: int) -> tuple[float
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

@@ -1,4 +1,4 @@
-"""Planning very many leases, as the morning's job does: seconds, and memory of the process."""
+"""Planning millions of leases, as the invoicing job does: the time and the memory it takes."""
 
 import resource
 import time
@@ -9,7 +9,7 @@ from statistics import median
 from sqlalchemy import Engine
 
 from bench import portfolio
-from bench.figures import Figure, at_most, tell
+from bench.figures import Figure, at_most, show, timed
 from leaseup_dagster.database.url import ALLOW_LONG
 from leaseup_dagster.invoicing.planning import planner
 from leaseup_dagster.invoicing.planning.eligibility import bindings, eligibilities, statement
@@ -33,7 +33,7 @@ def figures() -> Iterator[Figure]:
 
 
 def plan(engine: Engine) -> float:
-    """Seconds."""
+    """Seconds of one plan, which is committed."""
     began = time.perf_counter()
     with planner.planned(engine, AS_OF, TaskSettings()):
         pass
@@ -41,7 +41,7 @@ def plan(engine: Engine) -> float:
 
 
 def _previewing(engine: Engine) -> Iterator[Figure]:
-    """Beside one bare statement that only counts, on one connection."""
+    """Compared with one bare statement that only counts, on one connection."""
     bare = median(_counted(engine) for _ in range(3))
     whole = median(_previewed(engine) for _ in range(3))
     what = f"preview {PREVIEWED:,} leases ({whole:.1f} s) beside one bare statement ({bare:.1f} s)"
@@ -49,9 +49,7 @@ def _previewing(engine: Engine) -> Iterator[Figure]:
 
 
 def _previewed(engine: Engine) -> float:
-    began = time.perf_counter()
-    planner.preview(engine, AS_OF, TaskSettings(), limit=100)
-    return time.perf_counter() - began
+    return timed(lambda: planner.preview(engine, AS_OF, TaskSettings(), limit=100))
 
 
 def _counted(engine: Engine) -> float:
@@ -60,10 +58,9 @@ def _counted(engine: Engine) -> float:
     )
     with engine.connect() as connection:
         connection.execute(ALLOW_LONG)
-        began = time.perf_counter()
-        connection.execute(counting, bindings(AS_OF, TaskSettings())).all()
-        return time.perf_counter() - began
+        values = bindings(AS_OF, TaskSettings())
+        return timed(lambda: connection.execute(counting, values).all())
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

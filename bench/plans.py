@@ -1,8 +1,8 @@
-"""What PostgreSQL does for the largest statements, and what indexes on LeaseUp's tables would save.
+"""Query plans of the largest statements, and what indexes on LeaseUp's tables would save.
 
-Each question is asked twice of a million leases with three months behind them: of LeaseUp as it is,
-and with the indexes of OFFERED. The statements are the product's own, explained as they are sent.
-Writes docs/query-plans.md.
+Each query runs twice on a million leases with three months of history: on LeaseUp's schema as it
+is, and with the indexes of OFFERED. The statements are the product's own, explained as they are
+sent. Writes docs/query-plans.md.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, text
 
 from bench import portfolio
-from bench.figures import Figure, tell
+from bench.figures import Figure, show
 from bench.planning import AS_OF
 from bench.planning import plan as measured_plan
 from leaseup_dagster.explanation import facts
@@ -67,7 +67,7 @@ These would spare that, and LeaseUp's own pages the same:
 
 
 class Explained:
-    """The statements of one question, each explained before it is sent: seconds and plans."""
+    """The statements of one query of the product, each explained before it is sent."""
 
     def __init__(self, engine: Engine, ask: Callable[[Connection], object]) -> None:
         self.plans: list[tuple[float, str]] = []
@@ -79,10 +79,12 @@ class Explained:
 
     @property
     def seconds(self) -> float:
+        """Execution time of all statements together."""
         return sum(seconds for seconds, _ in self.plans)
 
     @property
     def longest(self) -> str:
+        """The plan of the slowest statement."""
         return max(self.plans)[1]
 
     def _explain(
@@ -90,12 +92,12 @@ class Explained:
     ) -> None:
         if not _EXPLAINED.match(statement):
             return
-        with cursor.connection.cursor() as beside:
-            # What it changes is cancelled: the statement itself follows.
-            beside.execute("SAVEPOINT explained")
-            beside.execute(_EXPLAIN + statement, parameters)
-            plan = "\n".join(row[0] for row in beside.fetchall())
-            beside.execute("ROLLBACK TO SAVEPOINT explained")
+        with cursor.connection.cursor() as explaining:
+            # EXPLAIN ANALYZE executes the statement: undo that, as the statement itself follows.
+            explaining.execute("SAVEPOINT explained")
+            explaining.execute(_EXPLAIN + statement, parameters)
+            plan = "\n".join(row[0] for row in explaining.fetchall())
+            explaining.execute("ROLLBACK TO SAVEPOINT explained")
         found = _MILLISECONDS.search(plan)
         assert found is not None
         self.plans.append((float(found[1]) / 1000, plan))
@@ -186,4 +188,4 @@ def _shortened(line: str) -> str:
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())

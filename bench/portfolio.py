@@ -1,4 +1,4 @@
-"""Large portfolios, made inside the database."""
+"""Large portfolios, generated inside the database."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from leaseup_dagster.database.connection import open_engine
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from leaseup_dagster.sandbox.postgres import embedded_postgres
+from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
 from leaseup_dagster.sandbox.world import World
 
 _ROWS = """
@@ -38,7 +38,7 @@ INSERT INTO tenant_lease (id, "tenantId", "leaseId")
     SELECT 'tl-' || n, 'tenant-' || n, 'lease-' || n FROM generate_series(1, :leases) AS n
 """
 
-# One invoice for each month that has passed; the last one of every tenth lease is not paid.
+# One invoice for each past month. Every tenth lease has not paid the latest one.
 _HISTORY = """
 INSERT INTO invoice (id, "leaseId", "tenantId", "landlordId", description, "dueAmount", category,
                      status, "paystackId", "dueDate", "updatedAt")
@@ -60,12 +60,19 @@ INSERT INTO transaction (id, "invoiceId", description, "amountPaid", "updatedAt"
 
 
 @contextmanager
-def a_database(leases: int) -> Iterator[Engine]:
-    """A server of its own with so many leases, and nothing else of the world."""
+def a_server() -> Iterator[Postgres]:
+    """A PostgreSQL server for one benchmark."""
     with (
         tempfile.TemporaryDirectory(prefix="leaseup-bench-") as folder,
         embedded_postgres(Path(folder) / "data") as server,
     ):
+        yield server
+
+
+@contextmanager
+def a_database(leases: int) -> Iterator[Engine]:
+    """A database with `leases` leases on a server of its own, without the rest of the sandbox."""
+    with a_server() as server:
         server.create_leaseup("leaseup")
         engine = open_engine(server.url("leaseup"), connections=4)
         with engine.begin() as connection:
@@ -75,33 +82,34 @@ def a_database(leases: int) -> Iterator[Engine]:
 
 
 def lay_out(connection: Connection, leases: int, customer: str) -> None:
-    """So many active leases with automatic invoicing, none of them billed yet."""
-    _insert(connection, _ROWS, leases=leases, customer=customer)
+    """Insert active leases with automatic invoicing, none of them billed yet."""
+    insert(connection, _ROWS, leases=leases, customer=customer)
     for table in ("user", "property", "unit", "tenant", "lease", "tenant_lease"):
         connection.exec_driver_sql(f'ANALYZE "{table}"')
 
 
 def let(world: World, leases: int) -> None:
-    """So many leases in a world, all of one customer of its Paystack."""
+    """Insert leases into a sandbox, all of one customer of its Paystack."""
     customer = world.paystack.add_customer("bench@example.com")
     with world.engine.begin() as connection:
         lay_out(connection, leases, customer.customer_code)
 
 
 def lay_out_history(connection: Connection, leases: int, months: int, as_of: date) -> None:
-    """Their invoices of so many months before that of `as_of`, nine in ten of the last paid."""
-    _insert(connection, _HISTORY, leases=leases, months=months, as_of=as_of)
+    """Insert the invoices of the `months` months before that of `as_of`, and their payments."""
+    insert(connection, _HISTORY, leases=leases, months=months, as_of=as_of)
 
 
-def _insert(connection: Connection, statements: str, **values: object) -> None:
+def insert(connection: Connection, statements: str, **values: object) -> None:
+    """Execute `statements`, separated by semicolons, each with those `values` that it names."""
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     for statement in statements.split(";"):
         needed = {name: value for name, value in values.items() if f":{name}" in statement}
         connection.execute(text(statement), needed)
 
 
-def forget_requests(paystack: PaystackStandIn) -> None:
-    """As if nothing had been requested yet: what a ledger that was emptied would find again."""
+def clear_requests(paystack: PaystackStandIn) -> None:
+    """Delete all payment requests at the stand-in, which an empty ledger would adopt."""
     paystack._books.payment_requests.clear()
     for customer in paystack.customers:
         customer.payment_requests.clear()

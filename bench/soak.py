@@ -1,9 +1,9 @@
-"""`make soak MINUTES=20`: random histories until the time is up, and what they came to.
+"""Runs random histories until the time is up, and prints a summary: `make soak MINUTES=20`.
 
     python -m bench.soak [MINUTES] [--seed N] [--workers N]
 
-Each worker has a database and stand-ins of its own. A promise that breaks is printed as the
-shortest history that breaks it, with the seed that finds it again: `--seed N --only`.
+Each worker has a database and stand-ins of its own. When a promise is broken, the shortest history
+that breaks it is printed with its seed. Repeat it with `--seed N --only`.
 """
 
 import argparse
@@ -43,21 +43,24 @@ _KINDS = {
 
 
 @dataclass
-class Broken:
+class BrokenPromise:
+    """The shortest history of a seed that breaks a promise."""
+
     seed: int
     kind: str
     diary: str
 
 
 @dataclass
-class Sum:
-    """What all workers together have come to."""
+class Summary:
+    """The results of all workers together."""
 
     tally: Tally = field(default_factory=Tally)
-    broken: list[Broken] = field(default_factory=list)
+    broken: list[BrokenPromise] = field(default_factory=list)
 
-    def add(self, found: "Tally | Broken") -> None:
-        if isinstance(found, Broken):
+    def add(self, found: "Tally | BrokenPromise") -> None:
+        """Add a worker's results; a broken promise is printed at once."""
+        if isinstance(found, BrokenPromise):
             self.broken.append(found)
             print(f"\nBROKEN ({found.kind}), seed {found.seed}\n{found.diary}", flush=True)
             return
@@ -69,20 +72,21 @@ class Sum:
 
 
 def main() -> int:
+    """Run the workers; 1 if a promise was broken, otherwise 0."""
     given = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     ends_at = began + given.minutes * 60
-    total = Sum()
+    total = Summary()
     with (
         tempfile.TemporaryDirectory(prefix="leaseup-soak-") as folder,
         embedded_postgres(Path(folder) / "data") as postgres,
     ):
         _make_template(postgres)
         context = get_context("spawn")
-        workers, ends = [], []
+        workers, receivers = [], []
         for number in range(given.workers):
-            ours, theirs = context.Pipe(duplex=False)
+            receiver, sender = context.Pipe(duplex=False)
             first, step = given.seed + number, given.workers
             args = (
                 postgres.url(TEMPLATE),
@@ -91,14 +95,14 @@ def main() -> int:
                 step,
                 ends_at - began,
                 given.only,
-                theirs,
+                sender,
             )
             workers.append(context.Process(target=_work, args=args, daemon=True))
             workers[-1].start()
-            theirs.close()
-            ends.append(ours)
+            sender.close()
+            receivers.append(receiver)
         try:
-            _listen(ends, total, began)
+            _collect(receivers, total, began)
         except KeyboardInterrupt:
             print("\nStopped.")
         finally:
@@ -119,7 +123,7 @@ def _make_template(postgres: Postgres) -> None:
 def _work(
     url: str, number: int, seed: int, step: int, seconds: float, only: bool, report: Connection
 ) -> None:
-    """Histories for so many seconds, `AT_A_TIME` for each seed."""
+    """Run histories for `seconds`, `AT_A_TIME` of each seed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ends_at = time.monotonic() + seconds
@@ -131,7 +135,7 @@ def _work(
             try:
                 explore(world, seed=seed, count=AT_A_TIME, tally=tally)
             except Exception as error:
-                report.send(Broken(seed, _KINDS.get(type(error), "unclear"), _diary(error)))
+                report.send(BrokenPromise(seed, _KINDS.get(type(error), "unclear"), _diary(error)))
                 tally = Tally(histories=AT_A_TIME)
             report.send(tally)
             if only:
@@ -142,25 +146,26 @@ def _work(
 
 
 def _diary(error: BaseException) -> str:
-    """The shortest history, in words, and what it broke."""
+    """The shortest history, event by event, and the promise it broke."""
     return "".join(traceback.format_exception_only(error))
 
 
-def _listen(ends: list[Connection], total: Sum, began: float) -> None:
-    told_at = began
-    while ends:
-        for end in wait_for_any(ends, timeout=5):
+def _collect(receivers: list[Connection], total: Summary, began: float) -> None:
+    """Until every worker has closed its end."""
+    printed_at = began
+    while receivers:
+        for receiver in wait_for_any(receivers, timeout=5):
             try:
-                total.add(end.recv())  # type: ignore[union-attr, call-arg]
+                total.add(receiver.recv())  # type: ignore[union-attr]
             except EOFError:
-                ends.remove(end)  # type: ignore[arg-type]
-        if time.monotonic() - told_at > 60:
-            told_at = time.monotonic()
-            minutes = (told_at - began) / 60
+                receivers.remove(receiver)  # type: ignore[arg-type]
+        if time.monotonic() - printed_at > 60:
+            printed_at = time.monotonic()
+            minutes = (printed_at - began) / 60
             print(f"{minutes:5.1f} min  {total.tally.histories:6,} histories", flush=True)
 
 
-def _print(total: Sum, seconds: float) -> None:
+def _print(total: Summary, seconds: float) -> None:
     tally, broken = total.tally, Counter(one.kind for one in total.broken)
     print(f"\n{tally.histories:,} histories in {seconds / 60:.1f} minutes", end="")
     print(f" ({60 * tally.histories / max(seconds, 1):.0f} a minute)")
@@ -178,7 +183,7 @@ def _print(total: Sum, seconds: float) -> None:
 
 
 def _families(tally: Tally) -> Counter[str]:
-    """Without the endpoint, and without the number of the commit."""
+    """Faults by kind, without the endpoint and the number of the commit."""
     found: Counter[str] = Counter()
     for name, count in tally.disturbed.items():
         family = re.sub(r"(?<=commit) \d+$", "", name.rpartition(": ")[2])
@@ -192,7 +197,7 @@ def _arguments() -> Any:
     parser.add_argument("minutes", type=float, nargs="?", default=minutes)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--only", action="store_true", help="this seed, and no other")
+    parser.add_argument("--only", action="store_true", help="run only this seed")
     given = parser.parse_args()
     if given.only:
         given.workers = 1

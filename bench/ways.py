@@ -1,9 +1,12 @@
-"""The same invoices at 100 ms of latency, made in four ways; invoices a second.
+"""The same invoices at 100 ms of latency, created in four ways; invoices per second.
 
-The bare loop is the floor. One op per invoice, on Dagster's default executor, is what comes to mind
-first. One query per lease and batches of ten with a second's pause is how it was done before. Ours
-is the real job, timed by the ledger: from the claim to the last record, Dagster's steps and
-storage included. Only ours writes a claim before each request; the slow ways are given fewer.
+- The bare loop is the floor.
+- One op per invoice, on Dagster's default executor, is the obvious design.
+- One query per lease and batches of ten with a pause of a second is how it was done before.
+- Ours is the real job, timed by the ledger from the first claim to the last record, including
+  Dagster's steps and storage. Only ours claims each invoice before its request.
+
+The slow ways create fewer invoices.
 """
 
 import sys
@@ -16,7 +19,7 @@ import httpx
 from sqlalchemy import text
 
 from bench import bare, planning, portfolio
-from bench.figures import Figure, at_least, at_most, tell
+from bench.figures import Figure, at_least, at_most, show
 from leaseup_dagster.sandbox.world import World, a_world
 
 INVOICES, FEW, ROUNDS = 1_000, 60, 3
@@ -27,7 +30,7 @@ _TIMED = """
 SELECT extract(epoch FROM max(updated_at) - min(attempted_at))
 FROM leaseup_dagster.invoice_ledger WHERE state = 'invoiced'
 """
-_FORGET = "TRUNCATE leaseup_dagster.invoice_ledger, invoice CASCADE"
+_CLEAR = "TRUNCATE leaseup_dagster.invoice_ledger, invoice CASCADE"
 _ONE_LEASE = text(
     """
     SELECT lease.rent, lease."startDate", tenant."paystackCustomerId" FROM lease
@@ -43,7 +46,7 @@ def figures() -> Iterator[Figure]:
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
         portfolio.let(world, INVOICES)
-        before = _as_before(world)  # first: it searches for leases that have no invoice
+        before = _as_before(world)  # first, as it searches for leases without an invoice
         each = _one_op_each(world)
         rounds = [(_ours(world), INVOICES / bare.seconds(world, INVOICES)) for _ in range(ROUNDS)]
     floor = median(rate for _, rate in rounds)
@@ -62,9 +65,8 @@ def _way(name: str, rate: float, floor: float) -> Figure:
 
 
 def bill(world: World) -> float:
-    """The morning's run, with a ledger that is empty; seconds from the claim to the last
-    record."""
-    portfolio.forget_requests(world.paystack)
+    """Run the job with an empty ledger. Seconds from the first claim to the last record."""
+    portfolio.clear_requests(world.paystack)
     day = planning.AS_OF.isoformat()
     if not world.execute("check_upcoming_invoices", {"plan_invoices": {"as_of": day}}):
         raise SystemExit(world.log_tail())
@@ -73,16 +75,16 @@ def bill(world: World) -> float:
 
 
 def _ours(world: World) -> tuple[float, float]:
-    """Invoices a second, and requests per invoice."""
+    """Invoices per second, and requests to Paystack per invoice."""
     with world.engine.begin() as connection:
-        connection.execute(text(_FORGET))
+        connection.execute(text(_CLEAR))
     seen = len(world.paystack.requests)
     seconds = bill(world)
     return INVOICES / seconds, (len(world.paystack.requests) - seen) / INVOICES
 
 
 def _one_op_each(world: World) -> float:
-    """The whole run, as a person waits for it, less what an empty one takes."""
+    """Invoices per second of the whole run, without what a run of one invoice takes."""
     address = f"{world.paystack.url}|{world.paystack.customers[0].customer_code}"
     seconds = {}
     for count in (1, FEW + 1):
@@ -97,6 +99,7 @@ def _one_op_each(world: World) -> float:
 
 
 def _as_before(world: World) -> float:
+    """Invoices per second of one query per lease and paused batches."""
     leases = [f"lease-{number}" for number in range(1, FEW + 1)]
     headers = {"Authorization": "Bearer sk_test_sandbox"}
     began = time.perf_counter()
@@ -118,4 +121,4 @@ def _as_before(world: World) -> float:
 
 
 if __name__ == "__main__":
-    tell(figures())
+    show(figures())
