@@ -27,9 +27,9 @@ from leaseup_dagster.database.schema import migrate
 from leaseup_dagster.database.url import engine_url
 from leaseup_dagster.sandbox.postgres import Postgres, embedded_postgres
 from tests.conftest import one_authority
-from tests.faults.explore import Tally, explore
-from tests.faults.money import Miscounted
-from tests.faults.promises import Bothered, Duplicate, Loss
+from tests.faults.histories.explore import Tally, explore
+from tests.faults.money import WrongPayments
+from tests.faults.promises import Duplicate, Loss, UnwantedMessage
 from tests.faults.world import World
 
 TEMPLATE = "leaseup"
@@ -37,8 +37,8 @@ AT_A_TIME = 20
 _KINDS = {
     Duplicate: "duplicates",
     Loss: "losses",
-    Bothered: "texts to payers, twice, or to another's debtor",
-    Miscounted: "payments counted twice or missed",
+    UnwantedMessage: "texts to payers, twice, or to another's debtor",
+    WrongPayments: "payments counted twice or missed",
 }
 
 
@@ -68,7 +68,7 @@ class Summary:
         self.tally.requests += found.requests
         self.tally.texts += found.texts
         self.tally.events += found.events
-        self.tally.disturbed += found.disturbed
+        self.tally.faults += found.faults
 
 
 def main() -> int:
@@ -173,7 +173,7 @@ def _print(total: Summary, seconds: float) -> None:
         print(f"  {count:8,} {event}")
     print(f"  {tally.requests:8,} payment requests made")
     print(f"  {tally.texts:8,} texts sent")
-    print(f"  {tally.disturbed.total():8,} faults injected, of {len(tally.disturbed)} kinds:")
+    print(f"  {tally.faults.total():8,} faults injected, of {len(tally.faults)} kinds:")
     for family, count in sorted(_families(tally).items(), key=lambda item: -item[1]):
         print(f"           {count:8,} {family}")
     for kind in (*_KINDS.values(), "unclear"):
@@ -185,7 +185,7 @@ def _print(total: Summary, seconds: float) -> None:
 def _families(tally: Tally) -> Counter[str]:
     """Faults by kind, without the endpoint and the number of the commit."""
     found: Counter[str] = Counter()
-    for name, count in tally.disturbed.items():
+    for name, count in tally.faults.items():
         family = re.sub(r"(?<=commit) \d+$", "", name.rpartition(": ")[2])
         found[family] += count
     return found

@@ -1,6 +1,6 @@
-"""What people's databases really stand behind: Debian's own servers beside the embedded one.
+"""Tests with the servers of real deployments: Debian's PostgreSQL, PgBouncer and RabbitMQ.
 
-A test here is skipped where the server is not installed, and fails for it in CI.
+A test is skipped where its server is not installed; in CI it fails instead.
 """
 
 import os
@@ -15,25 +15,28 @@ import pytest
 from sqlalchemy import make_url
 
 from leaseup_dagster.sandbox.postgres import Postgres
-from tests.conftest import *  # noqa: F403 - the same world
+from tests.conftest import *  # noqa: F403 - the same fixtures
 from tests.conftest import until
 from tests.deploy.deployment import a_free_port
 
 
 def needed(program: str, package: str) -> str:
-    """Where the program is; Debian keeps servers out of a user's PATH."""
+    """The path of an installed program. Debian keeps servers out of a user's PATH.
+
+    Skips the test where it is not installed, or fails it in CI.
+    """
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None and os.environ.get("CI") == "true":
-        pytest.fail(f"{program} is not here: apt-get install {package}")
+        pytest.fail(f"{program} is not installed: apt-get install {package}")
     if found is None:
-        pytest.skip(f"{program} is not here: apt-get install {package}")
+        pytest.skip(f"{program} is not installed: apt-get install {package}")
     return found
 
 
 @pytest.fixture(scope="session")
 def pooler(postgres: Postgres) -> Iterator[int]:
-    """PgBouncer in transaction mode, its port. Three connections for each database: clients
-    really share them."""
+    """The port of a PgBouncer in transaction mode. It has three connections for each database, so
+    that clients share them."""
     program = needed("pgbouncer", "pgbouncer")
     socket = make_url(postgres.url("postgres")).query["host"]
     port = a_free_port()
@@ -45,7 +48,7 @@ def pooler(postgres: Postgres) -> Iterator[int]:
             f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n"
             "default_pool_size = 3\nmax_client_conn = 200\nserver_round_robin = 1\n"
         )
-        # It refuses to be root; who made the socket may use it.
+        # PgBouncer refuses to run as root. The owner of the socket may use it.
         owner = pwd.getpwuid(os.stat(f"{socket}/.s.PGSQL.5432").st_uid).pw_name
         user = ["-u", owner] if os.getuid() == 0 else []
         with (folder / "log").open("wb") as log:
@@ -65,7 +68,7 @@ def pooler(postgres: Postgres) -> Iterator[int]:
 
 @pytest.fixture
 def through(pooler: int, database_url: str) -> str:
-    """This test's database by the address that LeaseUp's `.env` would have."""
+    """The URL of this test's database through the pooler, as in LeaseUp's `.env`."""
     name = make_url(database_url).database
     return (
         f"postgresql://postgres@127.0.0.1:{pooler}/{name}"

@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL: a server of its own that can be stopped, copied and promoted."""
+"""Debian's PostgreSQL as a server that a test can stop, copy and promote."""
 
 import os
 import shutil
@@ -21,27 +21,28 @@ from tests.deploy.deployment import a_free_port
 
 
 def programs() -> Path:
-    """Where the newest PostgreSQL that Debian has installed keeps its programs."""
+    """The folder with the programs of the newest installed PostgreSQL."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return installed[-1].parent if installed else Path(needed("initdb", "postgresql")).parent
 
 
-def ran(*command: object, as_postgres: bool = False) -> None:
+def run_command(*command: object, as_postgres: bool = False) -> None:
+    """Run a command. Raises AssertionError with its output when it fails."""
     done = _run(command, as_postgres=as_postgres)
     assert done.returncode == 0, done.stderr or done.stdout
 
 
 def _run(command: Sequence[object], *, as_postgres: bool) -> "subprocess.CompletedProcess[str]":
-    """The server refuses to be root's: root becomes `postgres` for it."""
-    who = ["runuser", "-u", "postgres", "--"] if as_postgres and os.getuid() == 0 else []
+    """PostgreSQL refuses to run as root, so root runs it as `postgres`."""
+    prefix = ["runuser", "-u", "postgres", "--"] if as_postgres and os.getuid() == 0 else []
     return subprocess.run(
-        [*who, *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
+        [*prefix, *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
     )
 
 
 @dataclass
 class Server:
-    """A cluster in `folder/data` that listens on `port` of this machine only."""
+    """A cluster in `folder/data` that listens on `port` of the loopback interface."""
 
     folder: Path
     port: int
@@ -49,27 +50,33 @@ class Server:
 
     @property
     def data(self) -> Path:
+        """The data directory."""
         return self.folder / "data"
 
     def url(self, database: str = "postgres") -> str:
+        """The URL of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
+        """Start the server and wait until it accepts connections."""
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 {self.options}"
         self._control("start", "-w", "-t", 60, "-l", self.folder / "log", "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
-        """`immediate` is a crash: what was not yet written is in the log of changes or is gone."""
+        """Stop the server. `immediate` is a crash: the next start recovers from the WAL."""
         self._control("stop", "-w", "-m", mode)
 
     def promote(self) -> None:
+        """Make a standby the primary."""
         self._control("promote", "-w")
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether the server is running."""
         status = (programs() / "pg_ctl", "status", "-D", self.data)
         return _run(status, as_postgres=True).returncode == 0
 
     def execute(self, statement: str, database: str = "postgres") -> list[Any]:
+        """The rows of a statement, which is committed at once."""
         engine = create_engine(engine_url(self.url(database)), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -79,7 +86,7 @@ class Server:
             engine.dispose()
 
     def make_leaseup(self, database: str) -> str:
-        """A database with LeaseUp's tables and ours; its URL."""
+        """Create a database with LeaseUp's tables and ours. Returns its URL."""
         made = Postgres(self.url())
         made.create_leaseup(database)
         made.close()
@@ -89,7 +96,7 @@ class Server:
         return self.url(database)
 
     def _control(self, what: str, *arguments: object) -> None:
-        ran(programs() / "pg_ctl", what, "-D", self.data, *arguments, as_postgres=True)
+        run_command(programs() / "pg_ctl", what, "-D", self.data, *arguments, as_postgres=True)
 
 
 @contextmanager
@@ -97,42 +104,43 @@ def a_server(
     options: str = "",
     initdb: tuple[str, ...] = (),
     within: Path | None = None,
-    who_may: str = "",
+    hba: str = "",
 ) -> Iterator[Server]:
-    """A new one, running; gone on the way out, however it stands by then. `who_may`, if given, is
-    its pg_hba.conf; without it everybody on this machine may."""
+    """A new server, stopped and deleted at the end. `hba` replaces its pg_hba.conf, which trusts
+    every local user."""
     with a_folder(within) as folder:
         server = Server(folder, a_free_port(), options)
         where = ("-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-        ran(programs() / "initdb", *where, *initdb, as_postgres=True)
-        if who_may:
-            (server.data / "pg_hba.conf").write_text(who_may)
+        run_command(programs() / "initdb", *where, *initdb, as_postgres=True)
+        if hba:
+            (server.data / "pg_hba.conf").write_text(hba)
         server.start()
         try:
             yield server
         finally:
-            if server.runs():
+            if server.is_running():
                 server.stop("immediate")
 
 
 @contextmanager
 def a_standby(primary: Server) -> Iterator[Server]:
-    """A copy that follows `primary`, a moment behind."""
+    """A streaming standby of `primary`."""
     with a_folder() as folder:
         standby = Server(folder, a_free_port())
         where = ("-h", "127.0.0.1", "-p", primary.port, "-U", "postgres", "-D", standby.data)
-        ran(programs() / "pg_basebackup", *where, "-R", "-X", "stream", "-c", "fast",
+        run_command(programs() / "pg_basebackup", *where, "-R", "-X", "stream", "-c", "fast",
             as_postgres=True)  # fmt: skip
         standby.start()
         try:
             yield standby
         finally:
-            if standby.runs():
+            if standby.is_running():
                 standby.stop("immediate")
 
 
 @contextmanager
 def a_folder(within: Path | None = None) -> Iterator[Path]:
+    """A temporary folder that the server may use."""
     with TemporaryDirectory(prefix="leaseup-server-", dir=within) as name:
         folder = Path(name)
         if os.getuid() == 0:
@@ -142,13 +150,13 @@ def a_folder(within: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def a_small_disk(megabytes: int) -> Iterator[Path]:
-    """A folder that holds no more; only root may mount one."""
+    """A file system of this size. Only root may mount one; otherwise the test is skipped."""
     if os.getuid() != 0:
-        pytest.skip("a small disk is mounted by root")
+        pytest.skip("only root may mount a small disk")
     with TemporaryDirectory(prefix="leaseup-disk-") as name:
-        ran("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", name)
+        run_command("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", name)
         try:
             shutil.chown(name, "postgres")
             yield Path(name)
         finally:
-            ran("umount", "-l", name)
+            run_command("umount", "-l", name)

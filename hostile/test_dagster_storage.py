@@ -1,4 +1,4 @@
-"""Dagster's own storage goes away in the middle of a run, and of a schedule's tick."""
+"""Dagster's storage is down during a run, and during a schedule's tick."""
 
 import time
 from collections import Counter
@@ -33,7 +33,7 @@ def dagster_database(server: Server) -> str:
 
 
 @pytest.mark.parametrize("seconds", [3, 15])
-def test_it_is_away_in_the_middle_of_a_run(
+def test_the_storage_is_down_in_the_middle_of_a_run(
     launch: Launch,  # noqa: F811
     leases: Callable[[int], list[str]],  # noqa: F811
     server: Server,
@@ -41,8 +41,8 @@ def test_it_is_away_in_the_middle_of_a_run(
     connection: Connection,
     seconds: int,
 ) -> None:
-    """For some seconds Dagster tries again by itself. Then the run may fail, and the next goes on
-    where it stopped."""
+    """For some seconds Dagster retries automatically. After that the run may fail, and the next
+    run continues."""
     due = leases(LEASES)
     paystack.habits.latency_seconds = 0.2
     run = launch()
@@ -62,12 +62,12 @@ def test_it_is_away_in_the_middle_of_a_run(
     assert Counter(connection.execute(text('SELECT "leaseId" FROM invoice')).scalars()) == made
 
 
-def test_it_is_away_when_a_schedule_ticks(server: Server, dagster_database: str) -> None:
-    """The daemon makes up for the tick, once."""
+def test_the_storage_is_down_when_a_schedule_ticks(server: Server, dagster_database: str) -> None:
+    """The daemon catches up on the tick, once."""
     with a_deployment(DAGSTER_POSTGRES_URL=dagster_database) as deployment:
         world = deployment.world
         due = [a_due_lease(world) for _ in range(6)]
-        if time.time() % 60 > 45:  # the command takes a moment
+        if time.time() % 60 > 45:  # starting the schedule takes some seconds
             sleep_until(time.time() // 60 * 60 + 61)
         deployment.dagster("schedule", "start", "every_minute")
         tick = time.time() // 60 * 60 + 60

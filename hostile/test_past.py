@@ -1,4 +1,4 @@
-"""The sandbox's past is complete: in Dagster's pages, in LeaseUp and at the stand-ins."""
+"""The sandbox's past is consistent in Dagster's storage, in LeaseUp and at the stand-ins."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -49,8 +49,8 @@ OURS = text(
 )
 
 
-def test_a_day_of_past_is_of_its_hours() -> None:
-    """One world for all of it: it takes half a minute."""
+def test_each_event_of_a_past_day_has_its_time() -> None:
+    """One test for all checks, as the sandbox takes half a minute."""
     before = datetime.now(tz=timezone.utc)
     with a_world() as world:
         lay_out_past(world, resolve_as_of(""), days=1)
@@ -58,7 +58,7 @@ def test_a_day_of_past_is_of_its_hours() -> None:
         with dagster.connect() as connection, world.engine.connect() as leaseup:
             runs = connection.execute(RUNS).all()
             last = {row[0]: row[1:] for row in connection.execute(LAST_EVENTS)}
-            astray = connection.execute(EVENTS_OUTSIDE_THEIR_RUN).scalar_one()
+            outside = connection.execute(EVENTS_OUTSIDE_THEIR_RUN).scalar_one()
             ours = leaseup.execute(OURS).one()
         dagster.dispose()
         billed = [r.created_at for r in world.paystack.payment_requests if r.metadata]
@@ -81,12 +81,12 @@ def test_a_day_of_past_is_of_its_hours() -> None:
     for run in runs:
         assert run.at <= run.began <= run.ended < run.at + timedelta(minutes=10), run.job
         assert before - timedelta(days=1) <= run.at < before
-    assert astray == 0
+    assert outside == 0
     assert set(last) == ASSETS
     days = {johannesburg_date(before - timedelta(days=back)) for back in (0, 1)}
-    for asset, said in last.items():
-        assert max(said) - min(said) < timedelta(seconds=1), asset  # wherever Dagster keeps it
-        assert johannesburg_date(said[0]) in days
+    for asset, timestamps in last.items():  # every place where Dagster stores it
+        assert max(timestamps) - min(timestamps) < timedelta(seconds=1), asset
+        assert johannesburg_date(timestamps[0]) in days
     (morning,) = [run.at for run in runs if run.job == "check_upcoming_invoices"]
     for made in (*billed, *ours[:3]):
         assert made < morning + timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""Through PgBouncer in transaction mode, given nothing but the URL."""
+"""PgBouncer in transaction mode, with the URL as the only setting."""
 
 import pytest
 from sqlalchemy import Engine, text
@@ -9,7 +9,8 @@ from leaseup_dagster.sandbox.postgres import Postgres
 
 
 @pytest.fixture
-def lent(through: str):
+def pooled(through: str):
+    """The product's engine, through the pooler."""
     engine = open_engine(through, 8, run_id="a-run")
     yield engine
     engine.dispose()
@@ -23,18 +24,20 @@ OURS = ("UTC", "30s", "a-run", '"$user", public')
 
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "AUTOCOMMIT"])
-def test_settings_hold_whatever_others_left(lent: Engine, through: str, isolation: str) -> None:
+def test_our_settings_apply_whatever_other_clients_set(
+    pooled: Engine, through: str, isolation: str
+) -> None:
     spoil(through)
-    one = lent.execution_options(isolation_level=isolation)
+    engine = pooled.execution_options(isolation_level=isolation)
     for _ in range(12):
-        with one.connect() as connection:
+        with engine.connect() as connection:
             assert tuple(connection.execute(SETTINGS).one()) == OURS
             connection.execute(text("CREATE TABLE IF NOT EXISTS written (x int)"))
 
 
-def test_nothing_is_left_for_others(lent: Engine, database_url: str) -> None:
+def test_our_settings_do_not_reach_other_clients(pooled: Engine, database_url: str) -> None:
     for _ in range(12):
-        with lent.connect() as connection:
+        with pooled.connect() as connection:
             connection.execute(SETTINGS)
     direct = open_engine(database_url, 1)
     with direct.connect() as connection:
@@ -42,15 +45,15 @@ def test_nothing_is_left_for_others(lent: Engine, database_url: str) -> None:
     direct.dispose()
 
 
-def test_statements_are_not_prepared(lent: Engine) -> None:
+def test_statements_are_not_prepared(pooled: Engine) -> None:
     for _ in range(40):
-        with lent.connect() as connection:
+        with pooled.connect() as connection:
             connection.execute(text("SELECT :n + 1"), {"n": 1})
-    with lent.connect() as connection:
+    with pooled.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
 
 
-def test_our_schema_is_made_through_it(pooler: int, postgres: Postgres) -> None:
+def test_migrations_run_through_the_pooler(pooler: int, postgres: Postgres) -> None:
     postgres.create_leaseup("bare_pooled")
     try:
         engine = open_engine(
@@ -65,12 +68,12 @@ def test_our_schema_is_made_through_it(pooler: int, postgres: Postgres) -> None:
 
 
 def spoil(through: str) -> None:
-    """Another client of the pooler leaves what it set on every connection that is lent."""
+    """Another client of the pooler leaves its settings on every server connection."""
     import psycopg
 
     address = through.partition("?")[0]
     clients = [psycopg.connect(address, prepare_threshold=None) for _ in range(3)]
-    for client in clients:  # each holds one of the three while it is in a transaction
+    for client in clients:  # each occupies one of the three while it is in a transaction
         client.execute("SET search_path = pg_catalog; SET statement_timeout = '1h'")
         client.execute("SET default_transaction_read_only = on; SET lock_timeout = '1s'")
     for client in clients:
@@ -78,9 +81,9 @@ def spoil(through: str) -> None:
         client.close()
 
 
-def test_dagsters_own_storage_is_refused(through: str) -> None:
-    """Its UI and its runs ask for a time limit at the start of a session: docs/operations.md."""
-    import psycopg2  # type: ignore[import-untyped]
+def test_dagsters_storage_does_not_work_through_the_pooler(through: str) -> None:
+    """Its UI and its runs set a time limit at the start of a session: see docs/operations.md."""
+    import psycopg2
 
     with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
         psycopg2.connect(through.partition("?")[0], options="-c statement_timeout=30000")

@@ -1,4 +1,4 @@
-"""A whole day, directly and through PgBouncer: the same is billed, texted and found."""
+"""A whole day, directly and through PgBouncer, with the same result."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ LEDGERS = ("invoice_history", "reminder_history")
 
 
 @pytest.mark.parametrize("limit", ["direct", 5, 1])
-def test_a_morning_a_night_and_nine_o_clock(
+def test_a_day_of_runs(
     run: Callable[..., Any],
     texting: pytest.MonkeyPatch,  # noqa: F811
     late: Callable[..., Any],  # noqa: F811

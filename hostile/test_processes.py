@@ -1,4 +1,4 @@
-"""Webserver, daemon and code server, each a process of its own, on one PostgreSQL."""
+"""Webserver, daemon and code server as separate processes on one PostgreSQL."""
 
 import os
 import shutil
@@ -21,12 +21,13 @@ EVERY_MINUTE = {"dagster/schedule_name": "every_minute"}
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
+    """A deployment with short time-outs."""
     with a_deployment(PAYSTACK_TIMEOUT_SECONDS="5", PAYSTACK_SETTLE_SECONDS="15") as deployment:
         yield deployment
 
 
 def a_due_lease(world: World) -> str:
-    """With a month that falls due soon, of a tenant whom Paystack knows."""
+    """A lease with a month that falls due soon, of a tenant with a Paystack customer."""
     with world.engine.begin() as connection:
         landlord = a_landlord(connection)
         customer = world.paystack.add_customer("thabo@example.com").customer_code
@@ -38,7 +39,8 @@ def a_due_lease(world: World) -> str:
 
 
 def assert_all_are_billed_once(world: World, leases: list[str]) -> None:
-    live = [request for request in world.paystack.payment_requests if not request.archived]
+    """Each lease has one invoice, and each invoice has one payment request."""
+    active = [request for request in world.paystack.payment_requests if not request.archived]
     with world.engine.connect() as connection:
         billed = connection.execute(text('SELECT "leaseId", "paystackId" FROM invoice')).all()
         states = connection.execute(
@@ -46,19 +48,20 @@ def assert_all_are_billed_once(world: World, leases: list[str]) -> None:
         ).scalars()
         assert set(states) == {"invoiced"}
     assert Counter(row.leaseId for row in billed) == Counter(leases)
-    assert Counter(row.paystackId for row in billed) == Counter(r.request_code for r in live)
+    assert Counter(row.paystackId for row in billed) == Counter(r.request_code for r in active)
 
 
 def succeeded(run: Run) -> bool:
+    """Whether the run has ended. Raises AssertionError when it has failed."""
     assert run["status"] not in ("FAILURE", "CANCELED"), run
     return bool(run["status"] == "SUCCESS")
 
 
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="The example is curl's.")
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="the example needs curl")
 
 
 def create_invoice(deployment: Deployment, *arguments: str, **environment: str):
-    """Runs the example as LeaseUp's application would."""
+    """Run the example as LeaseUp's application would."""
     variables = {"PATH": os.environ["PATH"], "DAGSTER_WEBSERVER_URL": deployment.url} | environment
     command = [str(CREATE_INVOICE), *arguments]
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
@@ -67,16 +70,16 @@ def create_invoice(deployment: Deployment, *arguments: str, **environment: str):
 def test_a_killed_run_is_started_again_and_bills_nobody_twice(deployment: Deployment) -> None:
     world, paystack = deployment.world, deployment.world.paystack
     leases = [a_due_lease(world) for _ in range(6)]
-    answered_never = paystack.faults.on_create(Fault.hang_after_accepting(), matching=leases[2])
-    arrived_never = paystack.faults.on_create(Fault.hang_before_accepting(), matching=leases[4])
+    never_answered = paystack.faults.on_create(Fault.hang_after_accepting(), matching=leases[2])
+    never_accepted = paystack.faults.on_create(Fault.hang_before_accepting(), matching=leases[4])
 
     deployment.dagster("schedule", "start", "every_minute")
-    assert deployment.until(answered_never.arrived.is_set, seconds=90)
-    assert deployment.until(arrived_never.arrived.is_set, seconds=5)
+    assert deployment.until(never_answered.arrived.is_set, seconds=90)
+    assert deployment.until(never_accepted.arrived.is_set, seconds=5)
     (worker,) = deployment.run_workers()
     worker.kill()
     deployment.dagster("schedule", "stop", "every_minute")
-    arrived_never.abandon()
+    never_accepted.abandon()
 
     def the_retry() -> Run | None:
         runs = deployment.runs("check_upcoming_invoices", **EVERY_MINUTE)
@@ -98,7 +101,7 @@ def test_a_killed_run_is_started_again_and_bills_nobody_twice(deployment: Deploy
     ("kind", "name"),
     [("schedule", "reminders_at_nine"), ("sensor", "tenants_without_customer")],
 )
-def test_schedules_and_sensors_are_switched_from_a_shell(
+def test_schedules_and_sensors_are_switched_in_a_shell(
     deployment: Deployment, kind: str, name: str
 ) -> None:
     assert deployment.state(kind, name) == "RUNNING"
@@ -132,9 +135,9 @@ def test_the_application_bills_one_lease_by_a_request(deployment: Deployment) ->
         (['"}}}, "x": {"'], {}, 2, "Not a lease id"),
         ([], {}, 1, "usage"),
     ],
-    ids=["GraphQL says no", "no webserver", "not an id", "nothing"],
+    ids=["GraphQL error", "no webserver", "not an id", "no argument"],
 )
-def test_the_example_says_why_it_did_not(
+def test_the_example_explains_its_failure(
     deployment: Deployment,
     arguments: list[str],
     environment: dict[str, str],

@@ -1,4 +1,4 @@
-"""The morning's steps on two machines with Debian's RabbitMQ between them: the same tests."""
+"""Steps on two machines: the same tests, with Debian's RabbitMQ as the broker."""
 
 import os
 import signal
@@ -26,8 +26,9 @@ from tests.many_machines.test_celery import (  # noqa: F401
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a RabbitMQ."""
     needed("rabbitmq-server", "rabbitmq-server")
-    # Debian's own command becomes another user; this one runs as whoever calls it.
+    # Debian's wrapper switches to another user. This program runs as the calling user.
     program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     folder, port = tmp_path_factory.mktemp("rabbitmq"), a_free_port()
     environment = os.environ | {
@@ -51,7 +52,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         until(lambda: "completed with" in (folder / "output").read_text(), 60)
         yield f"amqp://guest:guest@127.0.0.1:{port}//"
     finally:
-        # Nothing it holds is needed any more; in order it takes a minute on a busy machine.
+        # An orderly shutdown takes a minute on a busy machine, and its data is not needed.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
         subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)

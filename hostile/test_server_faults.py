@@ -1,6 +1,6 @@
-"""Real faults of LeaseUp's database in the middle of a morning: restarted, failed over, full, cut.
+"""Failures of LeaseUp's database server during an invoicing run: restart, failover, full disk.
 
-After each: what a person launches again bills the rest, and no month is billed twice or lost.
+After each, a run that an operator launches bills the rest, and no month is billed twice or lost.
 """
 
 import shutil
@@ -24,13 +24,14 @@ from tests.processes import Child
 LEASES = 60
 MORNING = "check_upcoming_invoices"
 CONFIG = {"plan_invoices": {"as_of": "2026-11-24"}}
-LOG_SOME = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1 << 18))"
+FILL_WAL = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1 << 18))"
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    """A server that a standby can follow."""
     with a_server("-c wal_level=replica -c max_wal_senders=4") as server:
         yield server
 
@@ -39,7 +40,7 @@ def server() -> Iterator[Server]:
 def database_url(server: Server) -> Iterator[str]:
     """LeaseUp's database, on Debian's server."""
     yield server.make_leaseup("leaseup")
-    if server.runs():
+    if server.is_running():
         server.execute("DROP DATABASE leaseup WITH (FORCE)")
 
 
@@ -50,7 +51,7 @@ def portfolio(
     settings: pytest.MonkeyPatch,
     connection: Connection,
 ) -> list[str]:
-    """Leases that are all due; a request takes a fifth of a second. The ids."""
+    """The ids of leases that are all due. A request takes a fifth of a second."""
     paystack.habits.latency_seconds = 0.2
     leases = [due_lease().lease_id for _ in range(LEASES)]
     connection.close()
@@ -58,11 +59,12 @@ def portfolio(
 
 
 def billed(paystack: PaystackStandIn) -> int:
+    """The number of payment requests so far."""
     return len(paystack.payment_requests)
 
 
-def at_work(start: Start, paystack: PaystackStandIn) -> Child:
-    """A morning that has billed some and not all."""
+def a_run_in_progress(start: Start, paystack: PaystackStandIn) -> Child:
+    """An invoicing run that has billed some of the leases."""
     run = start(MORNING, CONFIG)
     until(lambda: billed(paystack) >= 12, 60)
     assert billed(paystack) < LEASES
@@ -70,15 +72,18 @@ def at_work(start: Start, paystack: PaystackStandIn) -> Child:
 
 
 @contextmanager
-def a_morning_at_work(start: Start, paystack: PaystackStandIn) -> Iterator[None]:
-    """Inside, it has billed some and not all; afterwards it has ended, as it may."""
-    run = at_work(start, paystack)
+def during_a_run(start: Start, paystack: PaystackStandIn) -> Iterator[None]:
+    """Within the block a run has billed some of the leases. Afterwards it has ended, successfully
+    or not."""
+    run = a_run_in_progress(start, paystack)
     yield
     run.wait(180)
 
 
-def goes_on(run: Run, server: Server, paystack: PaystackStandIn, leases: list[str]) -> None:
-    """The next run, when what had no answer has settled, finishes it all."""
+def assert_the_next_run_completes(
+    run: Run, server: Server, paystack: PaystackStandIn, leases: list[str]
+) -> None:
+    """The next run, once unanswered requests have settled, bills the rest."""
     paystack.habits.latency_seconds = 0
     server.execute(
         "UPDATE leaseup_dagster.invoice_ledger SET attempted_at = attempted_at - interval '1 hour'"
@@ -94,21 +99,21 @@ def goes_on(run: Run, server: Server, paystack: PaystackStandIn, leases: list[st
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_it_is_restarted(
+def test_the_server_is_restarted(
     run: Run, start: Start, server: Server, paystack: PaystackStandIn, portfolio: list[str],
     mode: str,
 ) -> None:  # fmt: skip
-    with a_morning_at_work(start, paystack):
+    with during_a_run(start, paystack):
         server.stop(mode)
         server.start()
 
-    goes_on(run, server, paystack, portfolio)
+    assert_the_next_run_completes(run, server, paystack, portfolio)
 
 
 def test_idle_connections_are_cut(
     run: Run, start: Start, server: Server, paystack: PaystackStandIn, portfolio: list[str]
 ) -> None:
-    """By a firewall, a host that moves, an administrator: again and again while it is at work."""
+    """As by a firewall, a failover or an administrator, repeatedly during the run."""
     over = threading.Event()
 
     def cut() -> None:
@@ -120,22 +125,22 @@ def test_idle_connections_are_cut(
 
     cutting = threading.Thread(target=cut)
     try:
-        with a_morning_at_work(start, paystack):
+        with during_a_run(start, paystack):
             cutting.start()
             until(lambda: billed(paystack) >= LEASES // 2, 60)
     finally:
         over.set()
         cutting.join()
 
-    goes_on(run, server, paystack, portfolio)
+    assert_the_next_run_completes(run, server, paystack, portfolio)
 
 
 def test_a_standby_takes_over_without_the_last_seconds(
     run: Run, start: Start, server: Server, paystack: PaystackStandIn, portfolio: list[str]
 ) -> None:
-    """What was billed in them is at Paystack, and in no database any more."""
+    """What was billed in the last seconds is at Paystack, but in no database."""
     with a_standby(server) as standby:
-        with a_morning_at_work(start, paystack):
+        with during_a_run(start, paystack):
             standby.execute("ALTER SYSTEM SET primary_conninfo = ''")
             standby.execute("SELECT pg_reload_conf()")
             known = billed(paystack)
@@ -148,7 +153,7 @@ def test_a_standby_takes_over_without_the_last_seconds(
         recorded = standby.execute("SELECT id FROM invoice", "leaseup")
         assert len(recorded) < billed(paystack)
         try:
-            goes_on(run, standby, paystack, portfolio)
+            assert_the_next_run_completes(run, standby, paystack, portfolio)
         finally:
             standby.stop("immediate")
             standby.port = lost
@@ -157,8 +162,8 @@ def test_a_standby_takes_over_without_the_last_seconds(
 
 @contextmanager
 def kept_full(server: Server) -> Iterator[None]:
-    """Inside, each byte of its disk that is free or that a restart gives back is used up, and what
-    space the server has in the files of its log, which would do for dozens of invoices."""
+    """Within the block the disk is kept full, including what a restart frees and the free space in
+    the WAL files, which would suffice for dozens of invoices."""
     filler = server.folder / "filler"
     over = threading.Event()
 
@@ -169,7 +174,7 @@ def kept_full(server: Server) -> Iterator[None]:
                     while free := shutil.disk_usage(server.folder).free:
                         file.write(b"x" * min(1 << 16, free))
                 with suppress(OperationalError):
-                    server.execute(LOG_SOME)
+                    server.execute(FILL_WAL)
 
     filling = threading.Thread(target=fill)
     filling.start()
@@ -181,24 +186,27 @@ def kept_full(server: Server) -> Iterator[None]:
         filler.unlink()
 
 
-class TestOfASmallDisk:
+class TestASmallDisk:
+    """The server's disk has 160 MB."""
+
     @pytest.fixture
     def server(self) -> Iterator[Server]:
-        few = "-c min_wal_size=2MB -c max_wal_size=2MB"
-        with a_small_disk(160) as disk, a_server(few, ("--wal-segsize=1",), disk) as server:
+        """A server on a small disk, with small WAL files."""
+        options = "-c min_wal_size=2MB -c max_wal_size=2MB"
+        with a_small_disk(160) as disk, a_server(options, ("--wal-segsize=1",), disk) as server:
             yield server
 
-    def test_it_is_full(
+    def test_a_full_disk(
         self, run: Run, start: Start, server: Server, paystack: PaystackStandIn,
         portfolio: list[str],
     ) -> None:  # fmt: skip
-        """Nothing can be written, and the server may fall for it."""
-        morning = at_work(start, paystack)
+        """Nothing can be written, and the server may stop."""
+        running = a_run_in_progress(start, paystack)
         with kept_full(server):
-            morning.wait(180)
+            running.wait(180)
         sent = billed(paystack)
-        if not server.runs():
+        if not server.is_running():
             server.start()
 
         assert sent < LEASES
-        goes_on(run, server, paystack, portfolio)
+        assert_the_next_run_completes(run, server, paystack, portfolio)

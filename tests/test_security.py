@@ -25,8 +25,8 @@ from leaseup_dagster.sandbox.paystack import PaystackStandIn
 from leaseup_dagster.sandbox.smtp import Answers, SmtpStandIn, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TwilioStandIn
 from leaseup_dagster.settings import PaystackSettings, SettingsError, load
-from tests.faults.notifying import began
-from tests.faults.whole_jobs import found_again, run_config
+from tests.faults.dagster_jobs import reconstructable_job, run_config
+from tests.faults.scenarios.landlords import begin_landlord_emails
 from tests.sms.test_twilio import untrusted_url  # noqa: F401 - a fixture
 
 KEY, SMS_SECRET, PASSWORD = "sk_test_canarysecret01", "canarysecret02", "canarysecret03"
@@ -133,7 +133,7 @@ def people(connection: Connection, paystack: PaystackStandIn) -> tuple[str, str]
         connection, name="Canaryowner", businessName="Canaryowner Homes",
         email="canarymail0@example.com",
     )  # fmt: skip
-    began(connection)
+    begin_landlord_emails(connection)
     made = []
     for number, phone in enumerate(NUMBERS, start=1):
         email = "canarymail without at" if number == 3 else f"canarymail{number}@example.com"
@@ -167,7 +167,7 @@ Launch = Callable[[str, dict[str, dict[str, Any]]], bool]
 @pytest.fixture
 def launch(secrets: pytest.MonkeyPatch, kept: dg.DagsterInstance) -> Launch:
     def execute(job: str, ops: dict[str, dict[str, Any]]) -> bool:
-        return dg.execute_job(found_again(job), kept, run_config=run_config(ops)).success
+        return dg.execute_job(reconstructable_job(job), kept, run_config=run_config(ops)).success
 
     return execute
 

@@ -1,4 +1,7 @@
-"""One world for all cells of a worker, emptied for each; each cell adds a line to the table."""
+"""The fixtures of the fault matrix.
+
+The cells of one pytest worker share a world, which is emptied for each; each cell adds to the
+table."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,47 +10,52 @@ import pytest
 
 from leaseup_dagster.sandbox.postgres import Postgres
 from tests.conftest import TEMPLATE
-from tests.faults.invoices import Mornings
-from tests.faults.registering import Registrations
-from tests.faults.reminding import Reminding
+from tests.faults.scenarios.customers import CustomerScenario
+from tests.faults.scenarios.invoices import InvoiceScenario
+from tests.faults.scenarios.reminders import ReminderScenario
 from tests.faults.world import World
 
 Cell = Callable[[str, object, object], None]
 
 
 @pytest.fixture(scope="session")
-def small_world(postgres: Postgres) -> Iterator[World]:
+def session_world(postgres: Postgres) -> Iterator[World]:
+    """The world that all cells of this pytest worker share."""
     world = World(postgres, f"faults_{os.getpid()}", TEMPLATE)
     yield world
     world.close()
 
 
 @pytest.fixture
-def world(small_world: World) -> Iterator[World]:
-    with small_world.fresh():
-        yield small_world
+def world(session_world: World) -> Iterator[World]:
+    """The shared world, emptied, with new stand-ins."""
+    with session_world.fresh():
+        yield session_world
 
 
 @pytest.fixture
 def cell(record_property: Callable[[str, object], None]) -> Cell:
-    """`cell("invoices", what breaks, how it goes on)`: names this test in the table."""
+    """`cell("invoices", failure, recovery)` names this test in the table."""
 
-    def name(process: str, broken: object, recovery: object) -> None:
-        record_property("cell", [process, str(broken), str(recovery)])
+    def name(process: str, failure: object, recovery: object) -> None:
+        record_property("cell", [process, str(failure), str(recovery)])
 
     return name
 
 
 @pytest.fixture
-def mornings(world: World) -> Mornings:
-    return Mornings(world)
+def invoicing(world: World) -> InvoiceScenario:
+    """Three leases that are due."""
+    return InvoiceScenario(world)
 
 
 @pytest.fixture
-def reminding(world: World) -> Reminding:
-    return Reminding(world)
+def reminding(world: World) -> ReminderScenario:
+    """Three overdue invoices."""
+    return ReminderScenario(world)
 
 
 @pytest.fixture
-def registrations(world: World) -> Registrations:
-    return Registrations(world)
+def registering(world: World) -> CustomerScenario:
+    """Three tenants without a Paystack customer."""
+    return CustomerScenario(world)

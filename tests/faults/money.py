@@ -1,4 +1,4 @@
-"""The promise about money, written a second time: what Paystack received is in LeaseUp once."""
+"""The promise about money, checked independently: what Paystack received is in LeaseUp once."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -9,13 +9,17 @@ from tests.faults.world import World
 _OPEN = ("PENDING", "OVERDUE", "PARTIALLY_PAID")
 
 
-class Miscounted(AssertionError):
-    """A payment is in LeaseUp twice, or not at all, and nobody is alerted."""
+class WrongPayments(AssertionError):
+    """A payment is in LeaseUp twice or not at all, and no person is asked about it."""
 
 
 @dataclass(frozen=True)
 class Money:
-    """One invoice in cents: received on its payment request, recorded of that, and otherwise."""
+    """One invoice, amounts in cents.
+
+    `received` on its payment request, `recorded` of that in LeaseUp, and `otherwise`: recorded
+    payments that Paystack did not receive, such as cash.
+    """
 
     invoice: str
     status: str
@@ -60,25 +64,26 @@ def of_every_invoice(world: World) -> list[Money]:
     return found
 
 
-def we_never_wrote_too_much(world: World, before: dict[str, int]) -> None:
-    """After any run of ours: what we wrote down is no more than was missing before."""
+def check_we_recorded_no_excess(world: World, before: dict[str, int]) -> None:
+    """After any run of ours: it recorded no more than was missing before."""
     for money in of_every_invoice(world):
-        wrote = money.recorded - before.get(money.invoice, 0)
-        if wrote > 0 and money.recorded > money.received:
-            raise Miscounted(f"{wrote} cents too many were written down: {money}")
+        added = money.recorded - before.get(money.invoice, 0)
+        if added > 0 and money.recorded > money.received:
+            raise WrongPayments(f"a run recorded {added} cents too many: {money}")
 
 
 def recorded(world: World) -> dict[str, int]:
+    """Cents recorded of each invoice's payment request."""
     return {money.invoice: money.recorded for money in of_every_invoice(world)}
 
 
-def books_are_one(world: World) -> None:
-    """After a healthy night: for every invoice recorded = received, or a person is alerted."""
+def check_payments_agree(world: World) -> None:
+    """After a healthy reconciliation: recorded = received, or a person is asked."""
     asked = {
         str(invoice)
         for (invoice,) in world.rows("SELECT invoice_id FROM leaseup_dagster.payment_question")
     }
-    ours = {
+    own_codes = {
         str(code)
         for (code,) in world.rows(
             "SELECT request_code FROM leaseup_dagster.invoice_ledger WHERE invoice_id IS NOT NULL"
@@ -86,22 +91,22 @@ def books_are_one(world: World) -> None:
     }
     for money in of_every_invoice(world):
         request, asked_about = money.request, money.invoice in asked
-        if request.request_code not in ours:
+        if request.request_code not in own_codes:
             continue
         if request.paid and money.status in _OPEN:
-            raise Miscounted(f"paid, and open in LeaseUp: {money}")
-        # A list does not say what was paid in part: that is asked when LeaseUp knows of a part, or
-        # when it is late.
+            raise WrongPayments(f"paid at Paystack, but open in LeaseUp: {money}")
+        # Paystack's list does not show partial payments. They are fetched when LeaseUp knows of
+        # one, or when the invoice is overdue.
         known = request.paid or money.status not in ("PENDING", "OVERDUE")
         if known and money.recorded != money.received and not asked_about:
-            raise Miscounted(f"nobody is alerted: {money}")
+            raise WrongPayments(f"recorded is not received, and nobody is asked: {money}")
         if (
             known
             and money.received
             and money.otherwise + money.received > money.due
             and not asked_about
         ):
-            raise Miscounted(f"more than was billed, and nobody is alerted: {money}")
-        settled = money.status in ("PAID", "CANCELLED")
-        if settled and not request.paid and not request.archived and not asked_about:
-            raise Miscounted(f"settled, and still payable: {money}")
+            raise WrongPayments(f"more was paid than was billed, and nobody is asked: {money}")
+        closed = money.status in ("PAID", "CANCELLED")
+        if closed and not request.paid and not request.archived and not asked_about:
+            raise WrongPayments(f"closed in LeaseUp, but still payable at Paystack: {money}")

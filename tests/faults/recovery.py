@@ -1,15 +1,16 @@
-"""How things go on after something broke; the same for invoices, reminders and customers."""
+"""How a process recovers after a failure; the same for every process of the matrix."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
 from enum import Enum
-from typing import Protocol
+
+from sqlalchemy import Engine
 
 from tests.faults.world import World
 
 
 class Recovery(Enum):
-    """Who finishes what broke."""
+    """What completes the work after a failure."""
 
     OP_RETRY = "op retry"
     NEW_RUN = "new run"
@@ -19,71 +20,87 @@ class Recovery(Enum):
         return self.value
 
 
-EVERY = list(Recovery)
-AFTER_A_CRASH = [Recovery.NEW_RUN, Recovery.NEXT_DAY]
+ALL_RECOVERIES = list(Recovery)
+RECOVERIES_AFTER_A_CRASH = [Recovery.NEW_RUN, Recovery.NEXT_DAY]
 
 Heal = Callable[[], None]
 
 
-class Scene(Protocol):
-    """A capability on its own small portfolio."""
+class Scenario:
+    """A process with a small portfolio of its own. `day` is the day of its first run."""
 
-    world: World
-    day: date
+    def __init__(self, world: World, day: date) -> None:
+        self.world, self.day = world, day
+        self.timeout_seconds = 5.0
 
     def run(self, as_of: date, heal: Heal | None) -> None:
-        """One run. At its first failure `heal` is called and the step tried again; without it,
-        the run ends there."""
+        """One run. At its first failure `heal` is called and the op retried; without `heal` the
+        run ends there."""
+        with self.world.engine() as engine:
+            self.run_on(engine, as_of, heal)
 
-    def check_nothing_twice(self) -> None: ...
+    def run_concurrently(self) -> None:
+        """One run with connections of its own, to overlap with another run."""
+        with self.world.separate_engine() as engine:
+            self.run_on(engine, self.day, lambda: None)
 
-    def check(self) -> None: ...
+    def run_on(self, engine: Engine, as_of: date, heal: Heal | None) -> None:
+        """One run on the connections of `engine`."""
+        raise NotImplementedError
+
+    def check_nothing_twice(self) -> None:
+        """Nothing was sent or created twice, at any moment."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Everything was done once, and the ledger agrees."""
+        raise NotImplementedError
 
 
 class Abandoned(Exception):
-    """The run ended in the middle."""
+    """The run ended before its last op."""
 
 
-TRIES = 4
+ATTEMPTS = 4
 
 
-def step(act: Callable[[], bool], heal: Heal | None) -> None:
-    """An op: tried again, up to three times, while it raises or says that something is left."""
-    for _ in range(TRIES):
+def run_op(act: Callable[[], bool], heal: Heal | None) -> None:
+    """Run an op, with up to three retries while it raises or returns True: something is left."""
+    for _ in range(ATTEMPTS):
         try:
-            left = act()
+            retry = act()
         except Exception as error:
             if heal is None:
                 raise Abandoned from error
-            left = True
-        if not left:
+            retry = True
+        if not retry:
             return
         if heal is None:
             raise Abandoned
         heal()
 
 
-def recover(scene: Scene, recovery: Recovery, heal: Heal) -> None:
-    """Break, then go on as `recovery` says; in the end all is well, and nothing happened twice.
+def recover(scenario: Scenario, recovery: Recovery, heal: Heal) -> None:
+    """Run into the failure that is in place, then recover. In the end everything was done once.
 
-    `heal` makes the world healthy again.
+    `heal` removes the failure.
     """
-    world, healed = scene.world, False
+    world, healed = scenario.world, False
 
-    def healed_and_waited() -> None:
+    def heal_once_and_wait() -> None:
         nonlocal healed
         if not healed:
             heal()
         healed = True
         world.time_passes(seconds=10)
 
-    scene.run(scene.day, healed_and_waited if recovery is Recovery.OP_RETRY else None)
-    healed_and_waited()  # where the run found nothing to try again
-    scene.check_nothing_twice()
+    scenario.run(scenario.day, heal_once_and_wait if recovery is Recovery.OP_RETRY else None)
+    heal_once_and_wait()  # in case the run retried nothing
+    scenario.check_nothing_twice()
     if recovery is Recovery.NEW_RUN:
-        scene.run(scene.day, lambda: None)
-        scene.check_nothing_twice()
+        scenario.run(scenario.day, lambda: None)
+        scenario.check_nothing_twice()
     later = timedelta(days=1) if recovery is Recovery.NEXT_DAY else timedelta(minutes=10)
     world.time_passes(seconds=later.total_seconds())
-    scene.run(scene.day + timedelta(days=later.days), lambda: None)
-    scene.check()
+    scenario.run(scenario.day + timedelta(days=later.days), lambda: None)
+    scenario.check()

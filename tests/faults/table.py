@@ -1,4 +1,4 @@
-"""The table of the fault matrix, printed when the tests have run: `pytest_plugins` loads it."""
+"""A pytest plugin that prints the table of the fault matrix after the tests."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,17 +9,18 @@ Cells = dict[tuple[str, str], dict[str, list[str]]]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print one row for each process and failure, with a column for each recovery."""
     cells, failed = _cells(terminalreporter)
     if not cells:
         return
     total = sum(len(outcomes) for row in cells.values() for outcomes in row.values())
     terminalreporter.section(f"fault matrix: {total} cells, {failed} failed")
-    width = max(len(broken) for _, broken in cells)
+    width = max(len(failure) for _, failure in cells)
     head = "".join(column.ljust(10) for column in COLUMNS)
     terminalreporter.write_line(f"{'process':10}  {'what breaks':{width}}  {head}".rstrip())
-    for (process, broken), row in sorted(cells.items()):
-        shown = "".join(_shown(row.get(column, [])).ljust(10) for column in COLUMNS)
-        terminalreporter.write_line(f"{process:10}  {broken:{width}}  {shown}".rstrip())
+    for (process, failure), row in sorted(cells.items()):
+        outcomes = "".join(_summed_up(row.get(column, [])).ljust(10) for column in COLUMNS)
+        terminalreporter.write_line(f"{process:10}  {failure:{width}}  {outcomes}".rstrip())
 
 
 def _cells(terminalreporter: Any) -> tuple[Cells, int]:
@@ -27,14 +28,14 @@ def _cells(terminalreporter: Any) -> tuple[Cells, int]:
     failed = 0
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
-            named = dict(getattr(report, "user_properties", [])).get("cell")
-            if named is None or (report.when != "call" and outcome == "passed"):
+            cell = dict(getattr(report, "user_properties", [])).get("cell")
+            if cell is None or (report.when != "call" and outcome == "passed"):
                 continue
-            process, broken, recovery = named
-            cells[process, broken][recovery].append("ok" if outcome == "passed" else "FAILED")
+            process, failure, recovery = cell
+            cells[process, failure][recovery].append("ok" if outcome == "passed" else "FAILED")
             failed += outcome == "failed"
     return cells, failed
 
 
-def _shown(outcomes: list[str]) -> str:
+def _summed_up(outcomes: list[str]) -> str:
     return "FAILED" if "FAILED" in outcomes else "ok" if outcomes else ""

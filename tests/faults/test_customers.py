@@ -1,8 +1,5 @@
-"""A request or a commit breaks while customers are made."""
+"""A request or a commit fails while customers are created."""
 
-import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
@@ -10,21 +7,23 @@ import pytest
 from leaseup_dagster.sandbox.faults import Fault
 from tests.conftest import until
 from tests.faults.conftest import Cell
-from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
-from tests.faults.registering import TENANTS, Registrations
-from tests.faults.vocabulary import (
+from tests.faults.failures import (
     GARBLED,
     KEY_REJECTED,
     LOST,
     NOT_PROCESSED,
     REFUSED,
-    Broken,
     Commit,
-    Severed,
-    in_turn,
-    severed_with,
+    CommitFailure,
+    RequestFailure,
+    commit_cells,
+    commits_without_cells,
+    with_one_recovery_each,
 )
-from tests.faults.wire import Moment
+from tests.faults.overlaps import two_at_once
+from tests.faults.postgres_proxy import Moment
+from tests.faults.recovery import ALL_RECOVERIES, RECOVERIES_AFTER_A_CRASH, Recovery, recover
+from tests.faults.scenarios.customers import TENANTS, CustomerScenario
 from tests.faults.world import CREATE_CUSTOMER, World
 
 pytestmark = pytest.mark.faults
@@ -39,113 +38,100 @@ SLOT = Commit("the slot to ask", "request_quota.*POST /customer",
               ("leaseup_dagster.request_quota", "INSERT", "true"))  # fmt: skip
 
 
-def correct_the_data(world: World) -> None:
-    """What a refusal waits for."""
+def heal_and_correct(world: World) -> None:
+    """A refused tenant is registered again once their data has changed."""
+    world.heal()
     world.rows("UPDATE tenant SET \"firstName\" = 'Corrected' RETURNING id")
 
 
 @pytest.mark.parametrize(
-    ("broken", "recovery", "width"),
-    [(*cell, "one tenant") for cell in product(FAULTS, EVERY)]
-    + [(*cell, "every tenant") for cell in in_turn(FAULTS)],
+    ("failure", "recovery", "width"),
+    [(*cell, "one tenant") for cell in product(FAULTS, ALL_RECOVERIES)]
+    + [(*cell, "every tenant") for cell in with_one_recovery_each(FAULTS)],
     ids=str,
 )
-def test_a_creation_breaks(
-    registrations: Registrations, world: World, cell: Cell, broken: Broken, recovery: Recovery,
+def test_a_request_fails(
+    registering: CustomerScenario,
+    world: World,
+    cell: Cell,
+    failure: RequestFailure,
+    recovery: Recovery,
     width: str,
-) -> None:  # fmt: skip
-    cell("customers", f"create, for {width}: {broken}", recovery)
+) -> None:
+    cell("customers", f"create, for {width}: {failure}", recovery)
     one = width == "one tenant"
     fault = world.paystack.faults.on(
-        CREATE_CUSTOMER, broken.make(), times=1 if one else None,
-        matching=registrations.only_the_victim if one else "",
+        CREATE_CUSTOMER, failure.new_fault(), times=1 if one else None,
+        matching=registering.victim_marker if one else "",
     )  # fmt: skip
-    registrations.timeout_seconds = 0.3 if broken.silent else 5
+    registering.timeout_seconds = 0.3 if failure.silent else 5
 
     def heal() -> None:
-        if one and broken.known != "key":
-            registrations.check_others_are_registered()
-        registrations.check_explained()
-        if broken.late:
+        if one and failure.known != "key":
+            registering.check_others_are_registered()
+        registering.check_explained()
+        if failure.late:
             fault.release()
             until(lambda: len(world.paystack.customers) == TENANTS)
-        world.heal()
-        correct_the_data(world)
+        heal_and_correct(world)
 
-    recover(registrations, recovery, heal)
+    recover(registering, recovery, heal)
 
 
 @pytest.mark.parametrize(
-    ("commit", "severed", "recovery"), severed_with([CODE, REFUSAL, SLOT]), ids=str
+    ("commit", "failure", "recovery"), commit_cells([CODE, REFUSAL, SLOT]), ids=str
 )
-def test_a_commit_breaks(
-    registrations: Registrations, world: World, cell: Cell, commit: Commit, severed: Severed,
+def test_a_commit_fails(
+    registering: CustomerScenario, world: World, cell: Cell, commit: Commit, failure: CommitFailure,
     recovery: Recovery,
 ) -> None:  # fmt: skip
-    cell("customers", f"{commit}: {severed}", recovery)
-    given(registrations, commit)
-    commit.sever(world, severed)
+    cell("customers", f"{commit}: {failure}", recovery)
+    prepare(registering, commit)
+    commit.fail_with(world, failure)
 
-    def heal() -> None:
-        world.heal()
-        correct_the_data(world)
-
-    recover(registrations, recovery, heal)
+    recover(registering, recovery, lambda: heal_and_correct(world))
 
 
-@pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
+@pytest.mark.parametrize("recovery", RECOVERIES_AFTER_A_CRASH, ids=str)
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("commit", [CODE, REFUSAL, SLOT], ids=str)
 def test_the_process_dies_at_a_commit(
-    registrations: Registrations, world: World, cell: Cell, commit: Commit, moment: Moment,
+    registering: CustomerScenario, world: World, cell: Cell, commit: Commit, moment: Moment,
     recovery: Recovery,
 ) -> None:  # fmt: skip
     cell("customers", f"{commit}: the process dies {moment} it", recovery)
-    given(registrations, commit)
+    prepare(registering, commit)
     commit.crash(world, moment)
 
-    def heal() -> None:
-        world.heal()
-        correct_the_data(world)
-
-    recover(registrations, recovery, heal)
+    recover(registering, recovery, lambda: heal_and_correct(world))
 
 
-def given(registrations: Registrations, commit: Commit) -> None:
+def prepare(registering: CustomerScenario, commit: Commit) -> None:
+    """Make a run reach `commit`."""
     if commit is REFUSAL:
-        faults = registrations.world.paystack.faults
-        faults.on(CREATE_CUSTOMER, Fault.status(400), matching=registrations.only_the_victim)
+        faults = registering.world.paystack.faults
+        faults.on(CREATE_CUSTOMER, Fault.status(400), matching=registering.victim_marker)
 
 
-@pytest.mark.parametrize("broken", FAULTS[:4], ids=str)
+@pytest.mark.parametrize("failure", FAULTS[:4], ids=str)
 def test_two_runs_at_once(
-    registrations: Registrations, world: World, cell: Cell, broken: Broken
+    registering: CustomerScenario, world: World, cell: Cell, failure: RequestFailure
 ) -> None:
-    """The job and the sensor's run, on the same tenants."""
-    cell("customers", f"two runs at once: {broken}", Recovery.NEW_RUN)
-    world.paystack.faults.on(CREATE_CUSTOMER, broken.make(), times=2)
-    registrations.timeout_seconds = 0.3 if broken.silent else 5
-    start = threading.Barrier(2)
+    """The daily run and the sensor's run, for the same tenants."""
+    cell("customers", f"two runs at once: {failure}", Recovery.NEW_RUN)
+    world.paystack.faults.on(CREATE_CUSTOMER, failure.new_fault(), times=2)
+    registering.timeout_seconds = 0.3 if failure.silent else 5
+    two_at_once(lambda _: registering.run_concurrently())
+    registering.check_nothing_twice()
+    heal_and_correct(world)
+    registering.run(registering.day, lambda: None)
 
-    def run(_: int) -> None:
-        start.wait(10)
-        registrations.run_beside()
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(run, range(2)))
-    registrations.check_nothing_twice()
-    world.heal()
-    correct_the_data(world)
-    registrations.run(registrations.day, lambda: None)
-
-    registrations.check()
+    registering.check()
 
 
-def test_every_commit_of_a_run_is_broken_above(registrations: Registrations, world: World) -> None:
-    """A statement that is new in the protocol asks for its cells."""
-    given(registrations, REFUSAL)
-    registrations.run(registrations.day, lambda: None)
+def test_every_commit_of_a_run_has_cells(registering: CustomerScenario, world: World) -> None:
+    """A new statement in the protocol needs cells of its own."""
+    prepare(registering, REFUSAL)
+    registering.run(registering.day, lambda: None)
 
-    known = [c.pattern for c in (CODE, REFUSAL, SLOT)] + ["request_quota", "SHOW|pg_catalog"]
-    writes = [sql for sql in world.wire.commits if re.search("INSERT|UPDATE|DELETE", sql)]
-    assert [sql for sql in writes if not any(re.search(p, sql, re.S) for p in known)] == []
+    assert commits_without_cells(world, [CODE, REFUSAL, SLOT]) == []

@@ -1,4 +1,4 @@
-"""A commit breaks while invoices are made, or the process dies at it."""
+"""A commit fails while invoices are created, or the process dies at it."""
 
 from collections.abc import Callable
 
@@ -6,24 +6,24 @@ import pytest
 
 from leaseup_dagster.sandbox.faults import Fault
 from tests.faults.conftest import Cell
-from tests.faults.invoices import Mornings
-from tests.faults.recovery import AFTER_A_CRASH, Recovery, recover
-from tests.faults.vocabulary import Commit, Severed, severed_with
-from tests.faults.wire import Moment
+from tests.faults.failures import Commit, CommitFailure, commit_cells, commits_without_cells
+from tests.faults.postgres_proxy import Moment
+from tests.faults.recovery import RECOVERIES_AFTER_A_CRASH, Recovery, recover
+from tests.faults.scenarios.invoices import InvoiceScenario
 from tests.faults.world import World
 
 pytestmark = pytest.mark.faults
 
 LEDGER = "leaseup_dagster.invoice_ledger"
 UPDATE = rf"^\s*UPDATE {LEDGER} SET"
-MARKED = "OLD.state = 'requesting'"
+WAS_REQUESTING = "OLD.state = 'requesting'"
 
 PLAN = Commit("the plan", r"pg_advisory_xact_lock\(7263002\)", (LEDGER, "INSERT", "true"))
-SECOND_LOOK = Commit("the second check the plan", r"'planned' AND \(lease_id, due_date\) IN")
+RECHECK = Commit("the second check the plan", r"'planned' AND \(lease_id, due_date\) IN")
 QUOTA = "leaseup_dagster.request_quota"
 SLOT = Commit("the slot to send", "request_quota.*POST /paymentrequest",
               (QUOTA, "INSERT", "NEW.endpoint = 'POST /paymentrequest'"))  # fmt: skip
-MARK = Commit("the claim", rf"{UPDATE} state=.*attempts=.*planned",
+CLAIM = Commit("the mark", rf"{UPDATE} state=.*attempts=.*planned",
               (LEDGER, "UPDATE", "NEW.state = 'requesting' AND OLD.state = 'planned'"))  # fmt: skip
 RECORD = Commit("the record", "WITH done AS", ("invoice", "INSERT", "true"))
 NO_ANSWER = Commit("the note that no answer came", rf"{UPDATE} error=",
@@ -31,104 +31,100 @@ NO_ANSWER = Commit("the note that no answer came", rf"{UPDATE} error=",
 REFUSAL = Commit("the refusal", f"{UPDATE} state=.*error=.*refused",
                  (LEDGER, "UPDATE", "NEW.state = 'refused'"))  # fmt: skip
 RELEASE = Commit("the release after a 429", f"{UPDATE} state=.*error=.*planned",
-                 (LEDGER, "UPDATE", f"{MARKED} AND NEW.state = 'planned'"))  # fmt: skip
-MARK_AGAIN = Commit("the claim, afresh", f"{UPDATE} state=.*attempts=.*requesting.*requesting",
+                 (LEDGER, "UPDATE", f"{WAS_REQUESTING} AND NEW.state = 'planned'"))  # fmt: skip
+CLAIM_AGAIN = Commit("the mark, afresh", f"{UPDATE} state=.*attempts=.*requesting.*requesting",
                     (LEDGER, "UPDATE", "NEW.attempted_at > OLD.attempted_at"))  # fmt: skip
-EXPECTED = Commit("what was missing, found again", "expected AS",
+ORPHAN = Commit("what was forgotten, found again", "expected AS",
                   (LEDGER, "INSERT", "NEW.state = 'requesting'"))  # fmt: skip
 ADOPTION = Commit("the adoption", '"paystackId" =.*WITH done AS', ("invoice", "INSERT", "true"))
 
 
-def healthy(_: Mornings) -> None: ...
+def healthy(_: InvoiceScenario) -> None:
+    """Nothing to prepare."""
 
 
-def answer(fault: Callable[[], Fault]) -> Callable[[Mornings], None]:
-    def arm(mornings: Mornings) -> None:
-        faults = mornings.world.paystack.faults
-        faults.on_create(fault(), matching=mornings.only_the_victim)
+def faulty_answer(fault: Callable[[], Fault]) -> Callable[[InvoiceScenario], None]:
+    """Paystack's answer to the victim's request is faulty."""
+
+    def arm(invoicing: InvoiceScenario) -> None:
+        faults = invoicing.world.paystack.faults
+        faults.on_create(fault(), matching=invoicing.victim_marker)
 
     return arm
 
 
-def left_unanswered(fault: Callable[[], Fault]) -> Callable[[Mornings], None]:
-    """An earlier run left one month without an answer."""
+def left_unanswered(fault: Callable[[], Fault]) -> Callable[[InvoiceScenario], None]:
+    """An earlier run left the victim's request unanswered."""
 
-    def leave(mornings: Mornings) -> None:
-        answer(fault)(mornings)
-        mornings.run(mornings.day, None)
-        mornings.world.heal()
-        mornings.world.time_passes(minutes=10)
+    def run_before(invoicing: InvoiceScenario) -> None:
+        faulty_answer(fault)(invoicing)
+        invoicing.run(invoicing.day, None)
+        invoicing.world.heal()
+        invoicing.world.time_passes(minutes=10)
 
-    return leave
+    return run_before
 
 
-def lost(mornings: Mornings) -> None:
+def restored(invoicing: InvoiceScenario) -> None:
     """A backup was restored after everything was billed."""
-    mornings.run(mornings.day, None)
-    mornings.restore_a_backup()
+    invoicing.run(invoicing.day, None)
+    invoicing.restore_a_backup()
 
 
-GIVEN: dict[Commit, Callable[[Mornings], None]] = {
+PREPARATIONS: dict[Commit, Callable[[InvoiceScenario], None]] = {
     PLAN: healthy,
-    SECOND_LOOK: healthy,
+    RECHECK: healthy,
     SLOT: healthy,
-    MARK: healthy,
+    CLAIM: healthy,
     RECORD: healthy,
-    NO_ANSWER: answer(Fault.drop_after_accepting),
-    REFUSAL: answer(lambda: Fault.status(400)),
-    RELEASE: answer(lambda: Fault.rate_limit(x_ratelimit_reset="0")),
-    EXPECTED: lost,
-    MARK_AGAIN: left_unanswered(Fault.drop_before_accepting),
+    NO_ANSWER: faulty_answer(Fault.drop_after_accepting),
+    REFUSAL: faulty_answer(lambda: Fault.status(400)),
+    RELEASE: faulty_answer(lambda: Fault.rate_limit(x_ratelimit_reset="0")),
+    ORPHAN: restored,
+    CLAIM_AGAIN: left_unanswered(Fault.drop_before_accepting),
     ADOPTION: left_unanswered(Fault.drop_after_accepting),
 }
 
 
-@pytest.mark.parametrize(("commit", "severed", "recovery"), severed_with(list(GIVEN)), ids=str)
-def test_a_commit_breaks(
-    mornings: Mornings, world: World, cell: Cell, commit: Commit, severed: Severed,
+@pytest.mark.parametrize(
+    ("commit", "failure", "recovery"), commit_cells(list(PREPARATIONS)), ids=str
+)
+def test_a_commit_fails(
+    invoicing: InvoiceScenario, world: World, cell: Cell, commit: Commit, failure: CommitFailure,
     recovery: Recovery,
 ) -> None:  # fmt: skip
-    """Where it concerns one month, the others are billed by the same run."""
-    cell("invoices", f"{commit}: {severed}", recovery)
-    GIVEN[commit](mornings)
-    commit.sever(world, severed)
+    """When it concerns one month, the others are billed by the same run."""
+    cell("invoices", f"{commit}: {failure}", recovery)
+    PREPARATIONS[commit](invoicing)
+    commit.fail_with(world, failure)
 
     def heal() -> None:
-        if commit not in (PLAN, SECOND_LOOK, EXPECTED) and not severed.for_all:
-            mornings.check_others_are_billed()
+        if commit not in (PLAN, RECHECK, ORPHAN) and not failure.for_all:
+            invoicing.check_others_are_billed()
         world.heal()
 
-    recover(mornings, recovery, heal)
+    recover(invoicing, recovery, heal)
 
 
-@pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
+@pytest.mark.parametrize("recovery", RECOVERIES_AFTER_A_CRASH, ids=str)
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("commit", GIVEN, ids=str)
+@pytest.mark.parametrize("commit", PREPARATIONS, ids=str)
 def test_the_process_dies_at_a_commit(
-    mornings: Mornings, world: World, cell: Cell, commit: Commit, moment: Moment,
+    invoicing: InvoiceScenario, world: World, cell: Cell, commit: Commit, moment: Moment,
     recovery: Recovery,
 ) -> None:  # fmt: skip
     cell("invoices", f"{commit}: the process dies {moment} it", recovery)
-    GIVEN[commit](mornings)
+    PREPARATIONS[commit](invoicing)
     commit.crash(world, moment)
 
-    recover(mornings, recovery, world.heal)
+    recover(invoicing, recovery, world.heal)
 
 
-def test_every_commit_of_a_run_is_broken_above(mornings: Mornings, world: World) -> None:
-    """A statement that is new in the protocol asks for its cells."""
+def test_every_commit_of_a_run_has_cells(invoicing: InvoiceScenario, world: World) -> None:
+    """A new statement in the protocol needs cells of its own."""
     world.heal()
-    for arm in GIVEN.values():
-        arm(mornings)
-    mornings.run(mornings.day, lambda: None)
+    for arm in PREPARATIONS.values():
+        arm(invoicing)
+    invoicing.run(invoicing.day, lambda: None)
 
-    import re
-
-    reads = re.compile(r"\s*SELECT ")
-    known = [commit.pattern for commit in GIVEN] + ["request_quota", "SHOW|pg_catalog"]
-    new = [
-        sql
-        for sql in world.wire.commits
-        if not reads.match(sql) and not any(re.search(p, sql, re.S) for p in known)
-    ]
-    assert new == []
+    assert commits_without_cells(world, list(PREPARATIONS)) == []

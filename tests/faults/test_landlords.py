@@ -1,15 +1,13 @@
-"""What breaks while landlords are notified: the mail server, a commit, the process."""
-
-import re
+"""The mail server or a commit fails while landlords are notified, or the process dies."""
 
 import pytest
 
 from leaseup_dagster.sandbox.smtp import Answers
 from tests.faults.conftest import Cell
-from tests.faults.notifying import Tellings
-from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
-from tests.faults.vocabulary import Commit, Severed, severed_with
-from tests.faults.wire import Moment
+from tests.faults.failures import Commit, CommitFailure, commit_cells, commits_without_cells
+from tests.faults.postgres_proxy import Moment
+from tests.faults.recovery import ALL_RECOVERIES, RECOVERIES_AFTER_A_CRASH, Recovery, recover
+from tests.faults.scenarios.landlords import LandlordScenario
 from tests.faults.world import World
 
 pytestmark = pytest.mark.faults
@@ -17,9 +15,9 @@ pytestmark = pytest.mark.faults
 EMAIL, EVENT = "leaseup_dagster.landlord_email", "leaseup_dagster.landlord_event"
 BEGIN = Commit("what counts as notified", r"pg_advisory_xact_lock\(7263008\)",
                (EVENT, "INSERT", "NEW.day IS NULL"))  # fmt: skip
-MARK = Commit("the claim", f"INSERT INTO {EMAIL}", (EMAIL, "INSERT", "true"))
+CLAIM = Commit("the mark", f"INSERT INTO {EMAIL}", (EMAIL, "INSERT", "true"))
 RECORD = Commit("the record", rf"^\s*UPDATE {EMAIL}", (EMAIL, "UPDATE", "NEW.state = 'sent'"))
-COMMITS = [BEGIN, MARK, RECORD]
+COMMITS = [BEGIN, CLAIM, RECORD]
 
 ANSWERS = {
     "550, no such address": {"rcpt": "550 no such user"},
@@ -32,73 +30,78 @@ ANSWERS = {
 
 
 @pytest.fixture
-def tellings(world: World) -> Tellings:
-    return Tellings(world)
+def notifying(world: World) -> LandlordScenario:
+    """Three landlords with news."""
+    return LandlordScenario(world)
 
 
-@pytest.mark.parametrize("recovery", EVERY, ids=str)
-@pytest.mark.parametrize("whom", ["one", "all"])
+@pytest.mark.parametrize("recovery", ALL_RECOVERIES, ids=str)
+@pytest.mark.parametrize("recipients", ["one", "all"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_the_mail_server_fails(
-    tellings: Tellings, world: World, cell: Cell, answer: str, whom: str, recovery: Recovery
+    notifying: LandlordScenario,
+    world: World,
+    cell: Cell,
+    answer: str,
+    recipients: str,
+    recovery: Recovery,
 ) -> None:
-    cell("landlords", f"{answer}, for {whom}", recovery)
-    to = tellings.victim if whom == "one" else ""
-    tellings.inbox.answers = Answers(**ANSWERS[answer], to=to)
+    cell("landlords", f"{answer}, for {recipients}", recovery)
+    to = notifying.victim if recipients == "one" else ""
+    notifying.inbox.answers = Answers(**ANSWERS[answer], to=to)
 
     def heal() -> None:
-        if whom == "one":
-            tellings.check_others_are_told()
-        tellings.inbox.answers = Answers()
+        if recipients == "one":
+            notifying.check_others_are_notified()
+        notifying.inbox.answers = Answers()
 
-    recover(tellings, recovery, heal)
+    recover(notifying, recovery, heal)
 
 
-@pytest.mark.parametrize(("commit", "severed", "recovery"), severed_with(COMMITS), ids=str)
-def test_a_commit_breaks(
-    tellings: Tellings, world: World, cell: Cell, commit: Commit, severed: Severed,
+@pytest.mark.parametrize(("commit", "failure", "recovery"), commit_cells(COMMITS), ids=str)
+def test_a_commit_fails(
+    notifying: LandlordScenario, world: World, cell: Cell, commit: Commit, failure: CommitFailure,
     recovery: Recovery,
 ) -> None:  # fmt: skip
-    cell("landlords", f"{commit}: {severed}", recovery)
-    if commit is MARK and severed.moment == "after":
-        tellings.silent = set(tellings.addresses)
-    commit.sever(world, severed)
+    cell("landlords", f"{commit}: {failure}", recovery)
+    if commit is CLAIM and failure.moment == "after":
+        notifying.maybe_lost = set(notifying.addresses)
+    commit.fail_with(world, failure)
 
-    recover(tellings, recovery, world.heal)
+    recover(notifying, recovery, world.heal)
 
 
-@pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
+@pytest.mark.parametrize("recovery", RECOVERIES_AFTER_A_CRASH, ids=str)
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("commit", COMMITS, ids=str)
 def test_the_process_dies_at_a_commit(
-    tellings: Tellings, world: World, cell: Cell, commit: Commit, moment: Moment, recovery: Recovery
+    notifying: LandlordScenario,
+    world: World,
+    cell: Cell,
+    commit: Commit,
+    moment: Moment,
+    recovery: Recovery,
 ) -> None:
     cell("landlords", f"{commit}: the process dies {moment} it", recovery)
-    if commit is MARK and moment == "after":
-        tellings.silent = set(tellings.addresses)
+    if commit is CLAIM and moment == "after":
+        notifying.maybe_lost = set(notifying.addresses)
 
     def dies() -> None:
-        # First: once the world is down the run may have ended, and been healed.
-        tellings.inbox.answers = Answers(breaks="before")
+        # First, as the run may end and be healed as soon as the world is down.
+        notifying.inbox.answers = Answers(breaks="before")
         world.crash()
 
     def heal() -> None:
-        tellings.inbox.answers = Answers()
+        notifying.inbox.answers = Answers()
         world.heal()
 
-    world.wire.cut(commit.pattern, moment, also=dies)
+    world.proxy.cut(commit.pattern, moment, also=dies)
 
-    recover(tellings, recovery, heal)
+    recover(notifying, recovery, heal)
 
 
-def test_every_commit_of_a_run_is_broken_above(tellings: Tellings, world: World) -> None:
-    """A statement that is new in the protocol asks for its cells."""
-    tellings.run(tellings.day, lambda: None)
+def test_every_commit_of_a_run_has_cells(notifying: LandlordScenario, world: World) -> None:
+    """A new statement in the protocol needs cells of its own."""
+    notifying.run(notifying.day, lambda: None)
 
-    known = [commit.pattern for commit in COMMITS]
-    new = [
-        sql
-        for sql in world.wire.commits
-        if re.search("INSERT|UPDATE|DELETE", sql) and not any(re.search(p, sql) for p in known)
-    ]
-    assert new == []
+    assert commits_without_cells(world, COMMITS) == []

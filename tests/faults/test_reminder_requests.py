@@ -1,4 +1,4 @@
-"""A request to Paystack or to Twilio breaks while tenants are texted."""
+"""A request to Paystack or to Twilio fails while tenants are texted."""
 
 from itertools import product
 
@@ -8,9 +8,9 @@ from leaseup_dagster.sandbox.faults import Fault
 from leaseup_dagster.sandbox.twilio import error
 from tests.conftest import until
 from tests.faults.conftest import Cell
-from tests.faults.recovery import AFTER_A_CRASH, EVERY, Recovery, recover
-from tests.faults.reminding import LATE, Reminding
-from tests.faults.vocabulary import LOST, Broken, by_name, in_turn
+from tests.faults.failures import LOST, RequestFailure, failures_named, with_one_recovery_each
+from tests.faults.recovery import ALL_RECOVERIES, RECOVERIES_AFTER_A_CRASH, Recovery, recover
+from tests.faults.scenarios.reminders import INVOICES, ReminderScenario
 from tests.faults.world import LIST_TEXTS, SEND, VERIFY, World
 
 pytestmark = pytest.mark.faults
@@ -19,11 +19,11 @@ SENDS = [
     *LOST[:1],
     *LOST[3:9],
     *LOST[11:12],
-    Broken("201 in HTML", Fault.success_in_html, "lost", accepted=True),
-    Broken("malformed JSON", Fault.truncated, "lost", accepted=True),
-    Broken("429", lambda: Fault.answer(error(429, 20429)), "not processed"),
+    RequestFailure("201 in HTML", Fault.success_in_html, "lost", accepted=True),
+    RequestFailure("malformed JSON", Fault.truncated, "lost", accepted=True),
+    RequestFailure("429", lambda: Fault.answer(error(429, 20429)), "not processed"),
 ]
-QUESTIONS = by_name(
+PAYMENT_CHECKS = failures_named(
     "connection closed before it was accepted",
     "accepted, then silence",
     "500, before it was accepted",
@@ -34,71 +34,88 @@ QUESTIONS = by_name(
 )
 
 
-@pytest.mark.parametrize("recovery", EVERY, ids=str)
-@pytest.mark.parametrize("broken", SENDS, ids=str)
-def test_a_text_breaks_for_one_tenant(
-    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery
+@pytest.mark.parametrize("recovery", ALL_RECOVERIES, ids=str)
+@pytest.mark.parametrize("failure", SENDS, ids=str)
+def test_a_text_fails_for_one_tenant(
+    reminding: ReminderScenario,
+    world: World,
+    cell: Cell,
+    failure: RequestFailure,
+    recovery: Recovery,
 ) -> None:
-    cell("reminders", f"text, for one tenant: {broken}", recovery)
-    fault = world.twilio.faults.on(SEND, broken.make(), matching=reminding.only_the_victim)
+    cell("reminders", f"text, for one tenant: {failure}", recovery)
+    fault = world.twilio.faults.on(SEND, failure.new_fault(), matching=reminding.victim_marker)
 
-    go_on(reminding, broken, recovery, fault, {reminding.victim.number})
+    recover_from(reminding, failure, recovery, fault, {reminding.victim.number})
 
 
-@pytest.mark.parametrize(("broken", "recovery"), in_turn(SENDS), ids=str)
-def test_a_text_breaks_for_every_tenant(
-    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery
+@pytest.mark.parametrize(("failure", "recovery"), with_one_recovery_each(SENDS), ids=str)
+def test_a_text_fails_for_every_tenant(
+    reminding: ReminderScenario,
+    world: World,
+    cell: Cell,
+    failure: RequestFailure,
+    recovery: Recovery,
 ) -> None:
-    cell("reminders", f"text, for every tenant: {broken}", recovery)
-    fault = world.twilio.faults.on(SEND, broken.make(), times=None)
+    cell("reminders", f"text, for every tenant: {failure}", recovery)
+    fault = world.twilio.faults.on(SEND, failure.new_fault(), times=None)
 
-    go_on(reminding, broken, recovery, fault, {one.number for one in reminding.late})
+    recover_from(reminding, failure, recovery, fault, {one.number for one in reminding.overdue})
 
 
-def go_on(
-    reminding: Reminding, broken: Broken, recovery: Recovery, fault: Fault, touched: set[str]
+def recover_from(
+    reminding: ReminderScenario,
+    failure: RequestFailure,
+    recovery: Recovery,
+    fault: Fault,
+    touched: set[str],
 ) -> None:
-    """What was not processed is texted; what was lost counts as sent, whatever it was."""
-    if broken.known == "lost" and not broken.accepted:
-        reminding.silent = touched
-    reminding.timeout_seconds = 0.3 if broken.silent else 5
+    """A text that was not processed is sent again. One without an answer counts as sent."""
+    if failure.known == "lost" and not failure.accepted:
+        reminding.maybe_lost = touched
+    reminding.timeout_seconds = 0.3 if failure.silent else 5
 
     def heal() -> None:
-        if len(touched) < LATE:
+        if len(touched) < INVOICES:
             reminding.check_others_are_texted()
         reminding.check_explained()
-        if broken.late:
+        if failure.late:
             fault.release()
-            until(lambda: len(reminding.world.twilio.messages) == LATE)
+            until(lambda: len(reminding.world.twilio.messages) == INVOICES)
         reminding.world.heal()
 
     recover(reminding, recovery, heal)
 
-    if reminding.silent:
-        assert reminding.texts().total() == 2 * LATE - len(touched)
+    if reminding.maybe_lost:
+        assert reminding.texts().total() == 2 * INVOICES - len(touched)
 
 
 @pytest.mark.parametrize(
-    ("broken", "recovery", "paid"),
-    [(*cell, False) for cell in product(QUESTIONS, EVERY)]
-    + [(*cell, True) for cell in in_turn(QUESTIONS)],
+    ("failure", "recovery", "paid"),
+    [(*cell, False) for cell in product(PAYMENT_CHECKS, ALL_RECOVERIES)]
+    + [(*cell, True) for cell in with_one_recovery_each(PAYMENT_CHECKS)],
     ids=str,
 )
-def test_a_question_breaks(
-    reminding: Reminding, world: World, cell: Cell, broken: Broken, recovery: Recovery, paid: bool
+def test_a_payment_check_fails(
+    reminding: ReminderScenario,
+    world: World,
+    cell: Cell,
+    failure: RequestFailure,
+    recovery: Recovery,
+    paid: bool,
 ) -> None:
-    """Whether it was paid cannot be known: no text until it is, and none to who has paid."""
+    """No text is sent until the check succeeds, and none to a tenant who has paid."""
     whether = "paid meanwhile" if paid else "unpaid"
-    cell("reminders", f"has it been paid? {broken}; {whether}", recovery)
-    world.paystack.faults.on(VERIFY, broken.make(), times=None)
-    reminding.timeout_seconds = 0.3 if broken.silent else 5
+    cell("reminders", f"has it been paid? {failure}; {whether}", recovery)
+    world.paystack.faults.on(VERIFY, failure.new_fault(), times=None)
+    reminding.timeout_seconds = 0.3 if failure.silent else 5
 
     def heal() -> None:
         assert reminding.texts() == {}
         reminding.check_explained()
         if paid:
             world.paystack.pay(reminding.victim.request.request_code)
-            reminding.late.remove(reminding.victim)
+            reminding.overdue.remove(reminding.victim)
         world.heal()
 
     recover(reminding, recovery, heal)
@@ -106,36 +123,36 @@ def test_a_question_breaks(
     assert reminding.texts()[reminding.victim.number] == (0 if paid else 2)
 
 
-@pytest.mark.parametrize("recovery", AFTER_A_CRASH, ids=str)
+@pytest.mark.parametrize("recovery", RECOVERIES_AFTER_A_CRASH, ids=str)
 def test_nobody_listens_at_paystack(
-    reminding: Reminding, world: World, cell: Cell, recovery: Recovery
+    reminding: ReminderScenario, world: World, cell: Cell, recovery: Recovery
 ) -> None:
     cell("reminders", "has it been paid? nobody listens", recovery)
-    world.paystack_goes_away()
+    world.stop_paystack()
 
     recover(reminding, recovery, world.heal)
 
 
 @pytest.mark.parametrize("accepted", [False, True], ids=["never accepted", "accepted"])
-@pytest.mark.parametrize(("broken", "recovery"), in_turn(SENDS[1::2]), ids=str)
-def test_the_look_for_a_lost_text_breaks(
-    reminding: Reminding,
+@pytest.mark.parametrize(("failure", "recovery"), with_one_recovery_each(SENDS[1::2]), ids=str)
+def test_the_lookup_of_an_unanswered_text_fails(
+    reminding: ReminderScenario,
     world: World,
     cell: Cell,
-    broken: Broken,
+    failure: RequestFailure,
     recovery: Recovery,
     accepted: bool,
 ) -> None:
-    """It stays unknown, which counts as sent."""
-    cell("reminders", f"search for a lost text: {broken}; accepted: {accepted}", recovery)
+    """The text stays unknown, which counts as sent."""
+    cell("reminders", f"search for a lost text: {failure}; accepted: {accepted}", recovery)
     lost = Fault.drop_after_accepting() if accepted else Fault.drop_before_accepting()
-    world.twilio.faults.on(SEND, lost, matching=reminding.only_the_victim)
+    world.twilio.faults.on(SEND, lost, matching=reminding.victim_marker)
     reminding.run(reminding.day, None)
     world.heal()
     world.time_passes(minutes=10)
-    reminding.silent = set() if accepted else {reminding.victim.number}
-    reminding.timeout_seconds = 0.3 if broken.silent else 5
-    world.twilio.faults.on(LIST_TEXTS, broken.make(), times=None)
+    reminding.maybe_lost = set() if accepted else {reminding.victim.number}
+    reminding.timeout_seconds = 0.3 if failure.silent else 5
+    world.twilio.faults.on(LIST_TEXTS, failure.new_fault(), times=None)
 
     recover(reminding, recovery, world.heal)
 

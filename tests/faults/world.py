@@ -1,7 +1,7 @@
-"""A small world in which everything can break: one database, its wire, Paystack, Twilio.
+"""A small world in which everything can fail: a database behind a proxy, Paystack, Twilio, SMTP.
 
-It is used for many cells and histories, one after the other, and emptied in between. A crash is
-what the world sees of one: from one instant on nothing of the run reaches anybody.
+It serves many cells and histories, one after the other, and is emptied in between. A crash of the
+product is simulated: from one instant on none of its messages is delivered.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from leaseup_dagster.sandbox.smtp import Answers, smtp_stand_in
 from leaseup_dagster.sandbox.twilio import ACCOUNT, TOKEN, TwilioStandIn
 from leaseup_dagster.sms.twilio import TwilioSender
 from tests.databases import emptying
-from tests.faults.wire import Wire
+from tests.faults.postgres_proxy import PostgresProxy
 
 CREATE, LIST = "POST /paymentrequest", "GET /paymentrequest"
 FETCH, VERIFY = "GET /paymentrequest/:code", "GET /paymentrequest/verify/:code"
@@ -36,8 +36,8 @@ AT_PAYSTACK = (CREATE, LIST, FETCH, VERIFY, ARCHIVE, CREATE_CUSTOMER, FETCH_CUST
 SEND, LIST_TEXTS = "POST /Messages.json", "GET /Messages.json"
 NOON = datetime(2026, 11, 5, 12, tzinfo=JOHANNESBURG)
 
-_UNBREAK = "DROP FUNCTION IF EXISTS break_here CASCADE; DROP SEQUENCE IF EXISTS broken"
-_PASS = (
+_REMOVE_TRIGGER = "DROP FUNCTION IF EXISTS break_here CASCADE; DROP SEQUENCE IF EXISTS broken"
+_SHIFT_TIMES = (
     "UPDATE leaseup_dagster.invoice_ledger SET attempted_at = attempted_at - :span",
     "UPDATE leaseup_dagster.reminder_ledger SET attempted_at = attempted_at - :span",
     "UPDATE leaseup_dagster.landlord_email SET attempted_at = attempted_at - :span",
@@ -47,7 +47,7 @@ _PASS = (
 
 
 class World:
-    """`connection` goes around the wire: what it says and sees is not disturbed."""
+    """`connection` bypasses the proxy, so no failure affects it."""
 
     def __init__(
         self, postgres: Postgres, name: str, template: str, pooler: int | None = None
@@ -56,7 +56,7 @@ class World:
         self.postgres, self.name = postgres, name
         self._mail = ExitStack()
         url = engine_url(postgres.url(name))
-        self.wire = Wire(pooler or Path(str(url.query["host"])))
+        self.proxy = PostgresProxy(pooler or Path(str(url.query["host"])))
         self._direct = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2)
         self.connection: Connection = self._direct.connect()
         self._empty = emptying(self.connection)
@@ -64,13 +64,13 @@ class World:
         self.mail = self._mail.enter_context(smtp_stand_in())
         self._engine: Engine | None = None
         self._was_cut = False
-        self._late: list[tuple[Fault, threading.Event]] = []
+        self._release_late: list[tuple[Fault, threading.Event]] = []
         self._paystack_is_away = False
         self.runs = itertools.count(1)
 
     @contextmanager
     def fresh(self) -> Iterator["World"]:
-        """Empty tables and new providers for one cell or history."""
+        """Empty tables and new stand-ins for one cell or history."""
         self.connection.exec_driver_sql(self._empty)
         self.mail.caught.clear()
         self.mail.answers = Answers()
@@ -82,18 +82,18 @@ class World:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """The product's own, over the wire. A new run has new connections where any was cut. (With
-        a new engine for each, half of the time goes into putting the same statements together.)"""
-        self._engine = self._engine or open_engine(self.wire.url(self.name), connections=12)
+        """The product's engine, through the proxy. Its connections are renewed after any was cut.
+        (A new engine for each run would spend half of the time on compiling statements.)"""
+        self._engine = self._engine or open_engine(self.proxy.url(self.name), connections=12)
         if self._was_cut:
             self._engine.dispose()
             self._was_cut = False
         yield self._engine
 
     @contextmanager
-    def another_engine(self) -> Iterator[Engine]:
-        """For a run beside another."""
-        opened = open_engine(self.wire.url(self.name), connections=12)
+    def separate_engine(self) -> Iterator[Engine]:
+        """A second engine, for a run that overlaps with another one."""
+        opened = open_engine(self.proxy.url(self.name), connections=12)
         try:
             yield opened
         finally:
@@ -101,6 +101,7 @@ class World:
 
     @contextmanager
     def client(self, engine: Engine, timeout_seconds: float = 5) -> Iterator[PaystackClient]:
+        """The product's Paystack client."""
         with PaystackClient(
             secret_key="sk_test_sandbox",
             base_url=self.paystack.url,
@@ -111,50 +112,51 @@ class World:
             yield client
 
     def sender(self) -> TwilioSender:
+        """The product's SMS sender."""
         return TwilioSender(
             base_url=self.twilio.url, account_sid=ACCOUNT, username=ACCOUNT, secret=TOKEN,
             from_number="LeaseUp",
         )  # fmt: skip
 
     def crash(self) -> None:
-        """From now on, until `heal`, nothing of what runs reaches anybody."""
+        """The product's process dies: until `heal` none of its messages is delivered."""
 
-        def cut_off() -> None:
+        def drop_requests() -> None:
             for faults, endpoints in self._all_faults():
                 faults.clear()
                 for endpoint in endpoints:
                     faults.on(endpoint, Fault.drop_before_accepting(), times=None)
 
-        self.wire.down(also=cut_off)
+        self.proxy.down(also=drop_requests)
 
     def heal(self) -> None:
-        """The world is healthy again: providers, wire, database; sessions cut off have ended."""
-        for fault, done in self._late:
+        """Remove every failure, and end the database sessions whose client was cut off."""
+        for fault, done in self._release_late:
             fault.release()
             if fault.arrived.is_set():
                 done.wait(5)
-        self._late.clear()
+        self._release_late.clear()
         for faults, _ in self._all_faults():
             faults.clear()
         if self._paystack_is_away:
             self.paystack.start()
             self._paystack_is_away = False
-        self.wire.heal()
-        if self.wire.orphans:
+        self.proxy.heal()
+        if self.proxy.orphans:
             self._was_cut = True
             ended = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                          " WHERE pid = ANY(:pids)")  # fmt: skip
-            self.connection.execute(ended, {"pids": list(self.wire.orphans)})
-            self.wire.orphans.clear()
-        self.connection.exec_driver_sql(_UNBREAK)
+            self.connection.execute(ended, {"pids": list(self.proxy.orphans)})
+            self.proxy.orphans.clear()
+        self.connection.exec_driver_sql(_REMOVE_TRIGGER)
 
-    def paystack_goes_away(self) -> None:
-        """Nobody listens there until `heal`."""
+    def stop_paystack(self) -> None:
+        """Until `heal` nothing listens at Paystack's address."""
         self.paystack.stop()
         self._paystack_is_away = True
 
     def accept_late(self, endpoint: str) -> None:
-        """Paystack is silent about one request, and does what it asks for at `heal`."""
+        """Paystack does not answer one request, and accepts it at `heal`."""
         done = threading.Event()
 
         def end(reply: Reply) -> Ending:
@@ -162,20 +164,21 @@ class World:
             return reply
 
         fault = Fault(end, hangs="before")
-        self._late.append((self.paystack.faults.on(endpoint, fault), done))
+        self._release_late.append((self.paystack.faults.on(endpoint, fault), done))
 
     def time_passes(self, **span: float) -> None:
-        """For what our tables remember of the clock."""
-        for statement in _PASS:
+        """Move the timestamps of our tables into the past."""
+        for statement in _SHIFT_TIMES:
             self.connection.execute(text(statement), {"span": timedelta(**span)})
 
-    def marks_look_newer(self, **span: float) -> None:
-        """As after the database's clock was set back."""
-        for statement in _PASS[:2]:
+    def claims_appear_newer(self, **span: float) -> None:
+        """Move claims into the future, as after the database's clock was set back."""
+        for statement in _SHIFT_TIMES[:2]:
             self.connection.execute(text(statement), {"span": -timedelta(**span)})
 
-    def error_in_the_database(self, table: str, event: str, when: str, code: str) -> None:
-        """The next statement that does this to a row for good fails with an SQLSTATE, once."""
+    def fail_statement(self, table: str, event: str, when: str, code: str) -> None:
+        """Let the next statement that makes this row change fail with SQLSTATE `code`, once.
+        A rehearsal is not affected."""
         self.connection.exec_driver_sql(
             f"""
             CREATE SEQUENCE broken;
@@ -192,15 +195,17 @@ class World:
         )
 
     def rows(self, sql: str, **values: object) -> list[tuple[object, ...]]:
+        """The rows of a statement."""
         return [tuple(row) for row in self.connection.execute(text(sql), values)]
 
     def close(self) -> None:
+        """Drop the database and close every connection."""
         self._mail.close()
         self.connection.close()
         if self._engine:
             self._engine.dispose()
         self._direct.dispose()
-        self.wire.close()
+        self.proxy.close()
         self.postgres.drop_database(self.name)
 
     def _all_faults(self) -> tuple[tuple[Faults, tuple[str, ...]], ...]:
@@ -208,7 +213,7 @@ class World:
 
 
 def another_request(world: World, customer: StoredCustomer) -> StoredPaymentRequest:
-    """One that is not about any month of a scene, and newer than what is there."""
+    """A new payment request that concerns no month of a scenario."""
     return world.paystack._books.add(
         customer, amount=100, currency="ZAR", due_date=None, description="Another", split_code=None,
         metadata={"lease_id": "another"},

@@ -12,7 +12,7 @@ from leaseup_dagster.invoicing.keys import LedgerKey
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.sandbox.faults import Ending, Fault, Reply
 from leaseup_dagster.sandbox.paystack import PaystackStandIn
-from tests.faults.whole_jobs import found_again, job_named, run_config
+from tests.faults.dagster_jobs import reconstructable_job, resolve_job, run_config
 from tests.invoicing.creation.test_restored_backup import (
     AS_OF,
     CHECK,
@@ -92,7 +92,7 @@ def test_a_standby_took_over_and_the_run_goes_on_from_its_failure(
     take_over = backup()
     away = text(f"ALTER TABLE {LEDGER} RENAME TO away")
     in_a_second_attempt(last, lambda: connection.execute(away))
-    job = found_again("check_upcoming_invoices")
+    job = reconstructable_job("check_upcoming_invoices")
     with dg.DagsterInstance.ephemeral() as instance, waiting_at_most(0):
         failed = dg.execute_job(job, instance, run_config=run_config({"plan_invoices": AS_OF}))
         connection.execute(text("ALTER TABLE leaseup_dagster.away RENAME TO invoice_ledger"))
@@ -119,7 +119,7 @@ def test_a_step_that_a_broker_hands_to_a_second_worker_takes_a_look_of_its_own(
     run_id = make_new_run_id()
     instance.report_dagster_event(begun, run_id)
 
-    result = job_named(CHECK[0]).execute_in_process(
+    result = resolve_job(CHECK[0]).execute_in_process(
         run_id=run_id, instance=instance, run_config=run_config({"plan_invoices": AS_OF})
     )
 

@@ -1,7 +1,7 @@
-"""A random history over months: runs, faults, crashes, payments, edits, wrong clocks, LeaseUp.
+"""A random history over months: runs, faults, crashes, payments, edits and wrong clocks.
 
-Its lines read as a diary. After every event nothing may have happened twice; after a healthy run
-nothing may be missing. `explore` has many of them invented.
+Every event adds a line to its diary. After every event nothing may have happened twice; after a
+healthy run nothing may be missing. `explore` generates many histories.
 """
 
 from datetime import date, timedelta
@@ -21,14 +21,21 @@ from leaseup_dagster.sandbox.builders import (
     number_from,
 )
 from tests.faults import money, promises
-from tests.faults.disturbances import EDITS, MORNINGS, REMINDERS, STARTS, Disturbance, names
-from tests.faults.explore import Tally
-from tests.faults.invoices import Mornings
-from tests.faults.landlords import ToldLandlords
-from tests.faults.leases import OverTheYears, one_bill_for_a_home_and_month
-from tests.faults.neighbour import WithLeaseUp
+from tests.faults.histories.explore import Tally
+from tests.faults.histories.landlords import LandlordRules
+from tests.faults.histories.leases import LeaseRules, check_one_bill_per_unit_and_month
+from tests.faults.histories.leaseup import LeaseUpRules
+from tests.faults.histories.run_faults import (
+    EDITS,
+    INVOICING_FAULTS,
+    REMINDER_FAULTS,
+    STARTS,
+    ArmFault,
+    names,
+)
 from tests.faults.recovery import Heal
-from tests.faults.reminding import Reminding
+from tests.faults.scenarios.invoices import InvoiceScenario
+from tests.faults.scenarios.reminders import ReminderScenario
 from tests.faults.world import World
 
 LEASES = 3
@@ -39,8 +46,8 @@ _CORRECTED = text(
 )
 
 
-class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
-    """One history. `world` and `tally` are set by `run_histories`."""
+class History(LeaseUpRules, LeaseRules, LandlordRules, RuleBasedStateMachine):
+    """One history. `explore` sets `world` and `tally`."""
 
     world: World
     tally: Tally
@@ -48,20 +55,21 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
     @initialize(starts=st.tuples(*[st.sampled_from(STARTS)] * LEASES), today=st.dates(
         date(2026, 1, 20), date(2026, 3, 10)))  # fmt: skip
     def begin(self, starts: tuple[date, ...], today: date) -> None:
+        """An empty world with one landlord and three leases."""
         self.tally.histories += 1
-        number_from(1000)  # the same ids, and so the same order, whenever it is repeated
+        number_from(1000)  # the same ids, and so the same order, in every repetition
         self._context = self.world.fresh()
         self._context.__enter__()
         self.today = today
         self.landlord = a_landlord(self.world.connection)
-        self.begin_telling()
+        self.begin_landlord_emails()
         self.leases = [self._a_lease(start) for start in starts]
         self.texts = promises.Texts(self.world)
         self.messages: list[dict[str, Any]] = []
         self.gone: set[str] = set()
         self.edited = 0
         self.lost: set[str] = set()
-        self.tell(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
+        self.record(f"{LEASES} leases that started on {', '.join(map(str, starts))}")
 
     def _a_lease(self, start: date) -> str:
         tenant = a_tenant(self.world.connection, self.landlord)
@@ -72,49 +80,54 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
         a_recurring_billable(self.world.connection, lease, tenant, startDate=start)
         return lease
 
-    def tell(self, event: str) -> None:
+    def record(self, event: str) -> None:
+        """Add a line to the diary."""
         note(f"{self.today}: {event}")
 
     @rule(days=DAYS)
     def the_morning_run(self, days: int) -> None:
+        """An invoicing run without faults."""
         self._days_pass(days)
-        self.tell("the morning run, in a healthy world")
+        self.record("the morning run, in a healthy world")
         self._bill(None)
 
     @rule(days=DAYS)
     def the_reminders(self, days: int) -> None:
+        """A reminder run without faults."""
         self._days_pass(days)
-        self.tell("the reminders, in a healthy world")
+        self.record("the reminders, in a healthy world")
         self._remind(None)
 
-    @rule(days=DAYS, what=st.sampled_from(names(MORNINGS)), ends=st.booleans())
+    @rule(days=DAYS, what=st.sampled_from(names(INVOICING_FAULTS)), ends=st.booleans())
     def a_disturbed_morning_run(self, days: int, what: str, ends: bool) -> None:
+        """An invoicing run with a fault. If `ends`, its failure is not retried."""
         self._days_pass(days)
-        self.tell(f"a morning run: {what}; {'it ends there' if ends else 'tried again'}")
-        self._disturb(what, MORNINGS)
+        self.record(f"a morning run: {what}; {'it ends there' if ends else 'tried again'}")
+        self._arm(what, INVOICING_FAULTS)
         self._bill(what, ends=ends)
 
-    @rule(days=DAYS, what=st.sampled_from(names(REMINDERS)), ends=st.booleans())
+    @rule(days=DAYS, what=st.sampled_from(names(REMINDER_FAULTS)), ends=st.booleans())
     def disturbed_reminders(self, days: int, what: str, ends: bool) -> None:
+        """A reminder run with a fault. If `ends`, its failure is not retried."""
         self._days_pass(days)
-        self.tell(f"the reminders: {what}; {'they end there' if ends else 'tried again'}")
-        self._disturb(what, REMINDERS)
+        self.record(f"the reminders: {what}; {'they end there' if ends else 'tried again'}")
+        self._arm(what, REMINDER_FAULTS)
         self._remind(what, ends=ends)
 
     @rule(minutes=st.sampled_from([1, 3, 10]))
     def minutes_pass(self, minutes: int) -> None:
-        self.tell(f"{minutes} minutes pass")
+        self.record(f"{minutes} minutes pass")
         self.world.time_passes(minutes=minutes)
 
     @rule()
     def the_clock_is_set_back(self) -> None:
-        self.tell("the clock is set back by a day")
+        self.record("the clock is set back by a day")
         self.tally.events["clock steps"] += 1
         self.today -= timedelta(days=1)
 
     def _days_pass(self, days: int) -> None:
         if days:
-            self.tell(f"{days} days pass")
+            self.record(f"{days} days pass")
             self.tally.events["days"] += days
             self.today += timedelta(days=days)
             self.world.time_passes(days=days)
@@ -123,7 +136,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
     def the_landlord_cancels_an_invoice(self, which: int, archived: bool) -> None:
         invoice = self._an_open_invoice(which)
         if invoice:
-            self.tell(f"{invoice[1]} is cancelled{', archived at Paystack' if archived else ''}")
+            self.record(f"{invoice[1]} is cancelled{', archived at Paystack' if archived else ''}")
             self.tally.events["cancellations"] += 1
             self._set_status(invoice[0], "CANCELLED")
             if archived:
@@ -134,7 +147,7 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
         column, value = edit
         if column == "endDate" and isinstance(value, int):
             value = self.today + timedelta(days=value)
-        self.tell(f"{column} of {self.leases[lease]} becomes {value}")
+        self.record(f"{column} of {self.leases[lease]} becomes {value}")
         self.tally.events["edits"] += 1
         status = 'CAST(:value AS "LeaseStatus")' if column == "status" else ":value"
         change = text(f'UPDATE lease SET "{column}" = {status} WHERE id = :id')
@@ -142,25 +155,25 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 30, 400]))
     def a_backup_of_the_books_is_restored(self, hours: int) -> None:
-        self.tell(f"what was billed in the last {hours} hours is lost")
+        self.record(f"what was billed in the last {hours} hours is lost")
         self.tally.events["backups restored"] += 1
         newer = "attempted_at > now() - make_interval(hours => :hours)"
         ledger = "leaseup_dagster.invoice_ledger"
         lost = self.world.rows(f"SELECT reference FROM {ledger} WHERE {newer}", hours=hours)
         self.lost |= {str(reference) for (reference,) in lost}
         invoices = f"(SELECT invoice_id FROM {ledger} WHERE {newer})"
-        for forget in (
+        for statement in (
             f'DELETE FROM transaction WHERE "invoiceId" IN {invoices}',
             f"DELETE FROM invoice WHERE id IN {invoices}",
             f"DELETE FROM {ledger} WHERE {newer}",
         ):
-            self.world.connection.execute(text(forget), {"hours": hours})
-        # What was texted about them is lost as well: it may be texted once more.
+            self.world.connection.execute(text(statement), {"hours": hours})
+        # The reminder ledger of these invoices is lost as well, so they may be texted once more.
         known = {str(code) for (code,) in self.world.rows('SELECT "paystackId" FROM invoice')}
         self.texts.sent = {k: days for k, days in self.texts.sent.items() if k[0] in known}
 
     def teardown(self) -> None:
-        """Every history ends well: a healthy morning, and nothing is missing."""
+        """Every history ends with healthy runs, after which nothing is missing."""
         if not hasattr(self, "_context"):
             return
         try:
@@ -169,52 +182,52 @@ class History(WithLeaseUp, OverTheYears, ToldLandlords, RuleBasedStateMachine):
             self._remind(None)
             self._messages_arrive()
             self._reconcile(None)
-            self.today += timedelta(days=90)  # a day on which nobody was notified yet
-            self._tell_landlords("healthy")
+            self.today += timedelta(days=90)  # a day on which no landlord was notified yet
+            self._notify_landlords("healthy")
         finally:
             self.tally.requests += len(self.world.paystack.payment_requests)
             self.tally.texts += len(self.world.twilio.messages)
             self._context.__exit__(None, None, None)
 
-    def _disturb(self, what: str, known: dict[str, tuple[Disturbance, int]]) -> None:
-        self.tally.disturbed[what] += 1
+    def _arm(self, what: str, known: dict[str, tuple[ArmFault, int]]) -> None:
+        self.tally.faults[what] += 1
         known[what][0](self.world)
 
-    def _bill(self, disturbed: str | None, *, ends: bool = False) -> None:
+    def _bill(self, fault: str | None, *, ends: bool = False) -> None:
         self.tally.events["morning runs"] += 1
-        morning = Mornings.of(self.world)
-        morning.width = 1  # one after the other, or no history could be repeated
-        morning.timeout_seconds = 0.4 if disturbed and "silence" in disturbed else 5
-        morning.run(self.today, self._heal(disturbed, ends))
+        invoicing = InvoiceScenario.of(self.world)
+        invoicing.width = 1  # one after the other, so that a history can be repeated
+        invoicing.timeout_seconds = 0.4 if fault and "silence" in fault else 5
+        invoicing.run(self.today, self._heal(fault, ends))
         self.world.heal()
-        # A person reads the report: who was refused is not tried again with the same data.
+        # An operator reads the report and corrects the data of refused tenants.
         self.world.connection.execute(_CORRECTED)
         self._check_safety()
-        if disturbed is None:
-            promises.every_month_is_billed(self.world, self.today)
-            promises.books_agree(self.world, self.lost, self.gone)
-            one_bill_for_a_home_and_month(self.world)
+        if fault is None:
+            promises.check_every_month_is_billed(self.world, self.today)
+            promises.check_ledger_agrees(self.world, self.lost, self.gone)
+            check_one_bill_per_unit_and_month(self.world)
 
-    def _remind(self, disturbed: str | None, *, ends: bool = False) -> None:
+    def _remind(self, fault: str | None, *, ends: bool = False) -> None:
         self.tally.events["reminder runs"] += 1
-        if disturbed is None:
+        if fault is None:
             self.world.time_passes(minutes=3)
         settled = self.texts.settled_codes()
         before = money.recorded(self.world)
-        Reminding.of(self.world).run(self.today, self._heal(disturbed, ends))
+        ReminderScenario.of(self.world).run(self.today, self._heal(fault, ends))
         self.world.heal()
-        money.we_never_wrote_too_much(self.world, before)
+        money.check_we_recorded_no_excess(self.world, before)
         self.texts.check_new(settled, self.today)
-        if disturbed is None:
-            self.texts.check_everyone_was_told(self.today)
+        if fault is None:
+            self.texts.check_all_overdue_were_texted(self.today)
 
-    def _heal(self, disturbed: str | None, ends: bool) -> Heal | None:
-        if disturbed is None:
+    def _heal(self, fault: str | None, ends: bool) -> Heal | None:
+        if fault is None:
             return lambda: None
         return None if ends else self.world.heal
 
     def _check_safety(self) -> None:
-        promises.nothing_twice(self.world)
+        promises.check_nothing_twice(self.world)
 
     def _an_open_invoice(self, which: int) -> tuple[Any, ...] | None:
         rows = self.world.rows(

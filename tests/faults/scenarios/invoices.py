@@ -1,4 +1,4 @@
-"""Three leases whose rent falls due on 1 December, and the morning's run, step by step."""
+"""Three leases whose rent falls due on 1 December, and the run that bills them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -18,19 +18,18 @@ from leaseup_dagster.invoicing.planning import planner
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit
 from leaseup_dagster.sandbox.paystack_books import StoredPaymentRequest
 from leaseup_dagster.settings import TaskSettings
-from tests.faults.recovery import Abandoned, Heal, step
+from tests.faults.recovery import Abandoned, Heal, Scenario, run_op
 from tests.faults.world import World
 
 TODAY, DUE = date(2026, 11, 24), date(2026, 12, 1)
 LEASES, SETTLE_SECONDS = 3, 120
 
 
-class Mornings:
-    """A scene. `victim` is the month to which it happens when it happens to one."""
+class InvoiceScenario(Scenario):
+    """`victim` is the month that fails when only one does."""
 
     def __init__(self, world: World, leases: int = LEASES) -> None:
-        self.world, self.day = world, TODAY
-        self.timeout_seconds = 5.0
+        super().__init__(world, TODAY)
         self.send_window_seconds = 10.0
         self.width = 10
         self.outcomes: list[Outcome] = []
@@ -39,8 +38,8 @@ class Mornings:
             self._lay_out(world, leases)
 
     @classmethod
-    def of(cls, world: World) -> "Mornings":
-        """On a portfolio that is there."""
+    def of(cls, world: World) -> "InvoiceScenario":
+        """With the leases that the world already has."""
         return cls(world, leases=0)
 
     def _lay_out(self, world: World, leases: int) -> None:
@@ -57,36 +56,28 @@ class Mornings:
         self.victim = self.months[1]
 
     @property
-    def only_the_victim(self) -> str:
-        """What only its requests contain."""
+    def victim_marker(self) -> str:
+        """Text that only the victim's requests contain."""
         return f'"lease_id":"{self.victim.lease_id}"'
 
-    def run(self, as_of: date, heal: Heal | None) -> None:
-        with self.world.engine() as engine:
-            self.run_on(engine, as_of, heal)
-
-    def run_beside(self) -> None:
-        """A run for itself, at the same time as another."""
-        with self.world.another_engine() as engine:
-            self.run_on(engine, self.day, lambda: None)
-
     def run_on(self, engine: Engine, as_of: date, heal: Heal | None) -> None:
+        """One run; `outcomes` are those of its invoices."""
         with self.world.client(engine, self.timeout_seconds) as client:
             creation = InvoiceCreation(
                 engine, client, SETTLE_SECONDS, False, self.send_window_seconds
             )
-            morning = Morning(creation, as_of, TaskSettings(batch_size=self.width))
-            self.outcomes = morning.outcomes
+            run = InvoicingRun(creation, as_of, TaskSettings(batch_size=self.width))
+            self.outcomes = run.outcomes
             with suppress(Abandoned):
-                morning.go(heal, lambda: self.world.time_passes(minutes=10))
+                run.execute(heal, lambda: self.world.time_passes(minutes=10))
 
     def restore_a_backup(self) -> None:
-        """Of before the first run: LeaseUp and its ledger no longer have, Paystack has not."""
+        """To before the first run: invoices and ledger are gone, the payment requests are not."""
         self.world.rows("DELETE FROM invoice RETURNING id")
         self.world.rows("DELETE FROM leaseup_dagster.invoice_ledger RETURNING lease_id")
 
     def requests(self, month: LedgerKey) -> list[StoredPaymentRequest]:
-        """Everything that was ever made at Paystack for it."""
+        """Every payment request that was ever created for `month`."""
         return [
             request
             for request in self.world.paystack.payment_requests
@@ -94,11 +85,12 @@ class Mornings:
         ]
 
     def states(self) -> dict[str, str]:
+        """The ledger's state of each lease."""
         rows = self.world.rows("SELECT lease_id, state FROM leaseup_dagster.invoice_ledger")
         return {str(lease): str(state) for lease, state in rows}
 
     def check_nothing_twice(self) -> None:
-        """I1, on both sides, at any moment."""
+        """I1, at Paystack and in LeaseUp, at any moment."""
         made = Counter({month: len(self.requests(month)) for month in self.months})
         rows = Counter(self.world.rows('SELECT "leaseId" FROM invoice'))
         codes = Counter(self.world.rows('SELECT "paystackId" FROM invoice'))
@@ -106,18 +98,18 @@ class Mornings:
             assert set(counted.values()) <= {0, 1}, f"twice: {counted}"
 
     def check_others_are_billed(self) -> None:
-        """I4: whom nothing happened to was billed by the run in which it happened to one."""
+        """I4: the other leases were billed by the run in which one failed."""
         states = Counter(self.states().values())
         assert states["invoiced"] >= LEASES - 1, states
 
     def check_explained(self) -> None:
-        """I5: what is not billed is explained, in the ledger or by what the run reports."""
+        """I5: the ledger or the run's report gives a reason for each lease that is not billed."""
         explained = {outcome.key.lease_id for outcome in self.outcomes if outcome.why}
         rows = self.world.rows("SELECT lease_id, state, error FROM leaseup_dagster.invoice_ledger")
-        silent = [
+        unexplained = [
             row for row in rows if row[1] != "invoiced" and not row[2] and row[0] not in explained
         ]
-        assert silent == []
+        assert unexplained == []
 
     def check(self) -> None:
         """I1, I2 and I5: one payment request, one invoice that names it, and the ledger agrees."""
@@ -139,8 +131,8 @@ class Mornings:
         assert {row[0] for row in invoiced} == {month.lease_id for month in self.months}
 
 
-class Morning:
-    """One run of check_upcoming_invoices without Dagster: the same packages in the same order."""
+class InvoicingRun:
+    """A run of check_upcoming_invoices without Dagster: the same calls in the same order."""
 
     def __init__(self, creation: InvoiceCreation, as_of: date, tasks: TaskSettings) -> None:
         self.outcomes: list[Outcome] = []
@@ -149,17 +141,18 @@ class Morning:
         self._tasks = tasks
         self._keys: list[LedgerKey] = []
         self._compared = Compared()
-        self._has_begun_to_bill = False
+        self._is_retry = False
 
-    def go(self, heal: Heal | None, before_the_end: Callable[[], None]) -> None:
-        step(self._plan, heal)
-        step(self._customers, heal)
-        step(self._compare, heal)
-        step(self._cut, heal)
-        step(self._bill, heal)
+    def execute(self, heal: Heal | None, before_the_end: Callable[[], None]) -> None:
+        """Run all ops. Raises Abandoned when one fails and `heal` is None."""
+        run_op(self._plan, heal)
+        run_op(self._customers, heal)
+        run_op(self._compare, heal)
+        run_op(self._select, heal)
+        run_op(self._bill, heal)
         if heal:
             before_the_end()
-        step(self._settle, heal)
+        run_op(self._settle, heal)
 
     def _plan(self) -> bool:
         with planner.planned(self._engine, self._as_of, self._tasks):
@@ -176,15 +169,15 @@ class Morning:
         self._compared = compared
         return compared.retry
 
-    def _cut(self) -> bool:
+    def _select(self) -> bool:
         with self._engine.connect() as connection:
             self._keys = queries.open_keys(connection, 100)
         return False
 
     def _bill(self) -> bool:
-        if self._has_begun_to_bill:
+        if self._is_retry:
             self._compare()
-        self._has_begun_to_bill = True
+        self._is_retry = True
         place = Place(1, 1, before=0, total=len(self._keys))
         batch = InvoiceBatch(self._as_of, place, tuple(self._keys), self._compared)
         outcomes = batches.bill(batch, self._creation, self._tasks, 60)

@@ -1,4 +1,4 @@
-"""The night's run without Dagster: the same packages in the same order."""
+"""The reconciliation without Dagster: the same calls in the same order."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from leaseup_dagster.reconciliation import windows
 from leaseup_dagster.reconciliation.repairs import Finding, Kind, Repairs
 from leaseup_dagster.retries import waiting_at_most
 from leaseup_dagster.settings import TaskSettings
-from tests.faults.recovery import Abandoned, Heal, step
+from tests.faults.recovery import Abandoned, Heal, run_op
 from tests.faults.world import World
 
 
-class Nights:
+class ReconciliationScenario:
     """`findings` are those of the last run."""
 
     def __init__(self, world: World) -> None:
@@ -24,47 +24,49 @@ class Nights:
         self.findings: list[Finding] = []
 
     def run(self, heal: Heal | None) -> None:
+        """One run. Without `heal` it ends at its first failure."""
         with (
             self.world.engine() as engine,
             self.world.client(engine) as client,
             waiting_at_most(0),
         ):
-            night = Night(engine, client)
+            run = ReconciliationRun(engine, client)
             with suppress(Abandoned):
-                night.go(heal)
-            self.findings = night.findings
+                run.execute(heal)
+            self.findings = run.findings
 
 
-class Night:
-    """One run of reconcile_payment_requests."""
+class ReconciliationRun:
+    """A run of reconcile_payment_requests."""
 
     def __init__(self, engine: Engine, client: PaystackClient) -> None:
-        # Wider, and the database's order would differ from telling to telling.
+        # With a larger batch the order of its rows would not be repeatable.
         self._repairs = Repairs(engine, client, TaskSettings(batch_size=1))
         self.findings: list[Finding] = []
 
-    def go(self, heal: Heal | None) -> None:
-        step(self._week, heal)
-        step(self._ask_again, heal)
-        step(self._log, heal)
+    def execute(self, heal: Heal | None) -> None:
+        """Run all ops. Raises Abandoned when one fails and `heal` is None."""
+        run_op(self._reconcile, heal)
+        run_op(self._ask_again, heal)
+        run_op(self._mark_reported, heal)
 
-    def _week(self) -> bool:
-        # The stand-in dates what it makes by the real clock.
+    def _reconcile(self) -> bool:
+        # The stand-in uses the real clock.
         today = johannesburg_date(datetime.now().astimezone())
-        (week,) = windows.cut(today - timedelta(days=1), today)
-        report = windows.reconcile(week, self._repairs, 60)
+        (window,) = windows.cut(today - timedelta(days=1), today)
+        report = windows.reconcile(window, self._repairs, 60)
         self.findings += report.findings
         return bool(report.failed) or any(f.kind is Kind.FAILED for f in report.findings)
 
     def _ask_again(self) -> bool:
-        named = {finding.request_code for finding in self.findings}
+        reported = {finding.request_code for finding in self.findings}
         with self._repairs.engine.connect() as connection:
-            waiting = [w for w in questions.waiting(connection) if w[1] not in named]
+            waiting = [w for w in questions.waiting(connection) if w[1] not in reported]
         report = windows.ask_again(waiting, self._repairs, 60)
         self.findings += report.findings
         return any(f.kind is Kind.FAILED for f in report.findings)
 
-    def _log(self) -> bool:
+    def _mark_reported(self) -> bool:
         asked_about = [f.request_code for f in self.findings if f.kind is Kind.UNDECIDED]
         with self._repairs.engine.begin() as connection:
             questions.mark_reported(connection, asked_about)

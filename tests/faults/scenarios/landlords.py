@@ -1,4 +1,4 @@
-"""Three landlords with news, and the run that tells them."""
+"""Three landlords with news, and the run that notifies them."""
 
 from collections import Counter
 from contextlib import suppress
@@ -13,22 +13,22 @@ from leaseup_dagster.landlords.letter import Letters
 from leaseup_dagster.mail.sender import SmtpSender
 from leaseup_dagster.sandbox.builders import a_landlord, a_lease, a_tenant, a_unit, an_invoice
 from leaseup_dagster.settings import MailSettings
-from tests.faults.recovery import Abandoned, Heal, step
+from tests.faults.recovery import Abandoned, Heal, Scenario, run_op
 from tests.faults.world import World
 
 DAY = date(2026, 11, 5)
 LANDLORDS = 3
 
 
-def began(connection: Connection) -> None:
-    """As if landlords had been notified for long: the first run notifies nobody."""
+def begin_landlord_emails(connection: Connection) -> None:
+    """As if landlord e-mails were switched on long ago: the first run ever notifies nobody."""
     connection.exec_driver_sql(
         "INSERT INTO leaseup_dagster.landlord_event VALUES ('', 'began', '', '2020-01-01')"
     )
 
 
-def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
-    """One run of tell_landlords without Dagster: the same packages, the same order."""
+def notify_landlords(world: World, as_of: date, heal: Heal | None) -> None:
+    """A run of tell_landlords without Dagster: the same calls in the same order."""
     settings = MailSettings(email_from="rent@leaseup.example")
     run_id = f"run-{next(world.runs)}"
     with world.engine() as engine:
@@ -41,25 +41,26 @@ def tell_landlords(world: World, as_of: date, heal: Heal | None) -> None:
                 ledger.begin(connection, as_of, settings.statuses)
             return False
 
-        def tell() -> bool:
+        def notify() -> bool:
             with engine.begin() as connection:
                 news = ledger.news(connection, as_of, settings.statuses)
             results = delivery.notify_all(news, as_of, run_id=run_id, width=1, seconds=60)
             return any(result.kind in (Kind.DEFERRED, Kind.BROKEN) for result in results)
 
         with suppress(Abandoned):
-            for act in (begin, tell):
-                step(act, heal)
+            for act in (begin, notify):
+                run_op(act, heal)
 
 
-class Tellings:
-    """A scene. `victim` is the landlord to whom it happens when it happens to one."""
+class LandlordScenario(Scenario):
+    """`victim` is the landlord whose e-mail fails when only one does."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.inbox, self.day = world, world.mail, DAY
-        self.silent: set[str] = set()
-        """Addresses whose e-mail may have been lost: at most one each, perhaps none."""
-        began(world.connection)
+        super().__init__(world, DAY)
+        self.inbox = world.mail
+        self.maybe_lost: set[str] = set()
+        """Addresses whose e-mail may have been lost: each got one or none."""
+        begin_landlord_emails(world.connection)
         self.addresses = [self._a_landlord(n) for n in range(1, LANDLORDS + 1)]
         self.victim = self.addresses[1]
         self._a_landlord(9, paystackSubscriptionStatus="CANCELLED")
@@ -79,24 +80,28 @@ class Tellings:
         return address
 
     def run(self, as_of: date, heal: Heal | None) -> None:
-        tell_landlords(self.world, as_of, heal)
+        """One run. Without `heal` it ends at its first failure."""
+        notify_landlords(self.world, as_of, heal)
 
     def notified(self) -> Counter[str]:
+        """How many e-mails each address got."""
         return Counter(str(message["To"]) for message in self.inbox.caught)
 
     def check_nothing_twice(self) -> None:
+        """No address got two e-mails."""
         assert set(self.notified().values()) <= {1}, self.notified()
 
-    def check_others_are_told(self) -> None:
+    def check_others_are_notified(self) -> None:
+        """I4: the other landlords were notified by the run in which one e-mail failed."""
         assert self.notified().total() >= LANDLORDS - 1, self.notified()
 
     def check(self) -> None:
-        """Everyone was notified, but for those whose e-mail may have been lost; nobody who is not
-        served; nothing is left under way."""
+        """Every landlord was notified, except those whose e-mail may have been lost and those
+        without a subscription. No row is left in the state `sending`."""
         self.check_nothing_twice()
-        assert set(self.notified()) | self.silent == set(self.addresses), (
+        assert set(self.notified()) | self.maybe_lost == set(self.addresses), (
             self.notified(),
-            self.silent,
+            self.maybe_lost,
         )
         states = self.world.rows("SELECT DISTINCT state FROM leaseup_dagster.landlord_email")
         assert {state for (state,) in states} <= {"sent", "unknown", "deferred", "refused"}, states

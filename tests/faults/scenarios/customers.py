@@ -1,4 +1,4 @@
-"""Three tenants without a Paystack customer, and the run that makes theirs."""
+"""Three tenants without a Paystack customer, and the run that creates theirs."""
 
 from collections import Counter
 from contextlib import suppress
@@ -9,19 +9,18 @@ from sqlalchemy import Engine
 from leaseup_dagster.customers import missing
 from leaseup_dagster.customers.registration import Kind, Outcome, Registration
 from leaseup_dagster.sandbox.builders import a_landlord, a_tenant
-from tests.faults.invoices import TODAY
-from tests.faults.recovery import Abandoned, Heal, step
+from tests.faults.recovery import Abandoned, Heal, Scenario, run_op
+from tests.faults.scenarios.invoices import TODAY
 from tests.faults.world import World
 
 TENANTS = 3
 
 
-class Registrations:
-    """A scene. `victim` is the tenant to whom it happens when it happens to one."""
+class CustomerScenario(Scenario):
+    """`victim` is the tenant whose registration fails when only one does."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.day = world, TODAY
-        self.timeout_seconds = 5.0
+        super().__init__(world, TODAY)
         self.outcomes: list[Outcome] = []
         landlord = a_landlord(world.connection)
         self.tenants = [
@@ -31,18 +30,12 @@ class Registrations:
         self.victim = self.tenants[1]
 
     @property
-    def only_the_victim(self) -> str:
+    def victim_marker(self) -> str:
+        """Text that only the victim's requests contain."""
         return "tenant1@example.com"
 
-    def run(self, as_of: date, heal: Heal | None) -> None:
-        with self.world.engine() as engine:
-            self.run_on(engine, heal)
-
-    def run_beside(self) -> None:
-        with self.world.another_engine() as engine:
-            self.run_on(engine, lambda: None)
-
-    def run_on(self, engine: Engine, heal: Heal | None) -> None:
+    def run_on(self, engine: Engine, as_of: date, heal: Heal | None) -> None:
+        """One run; `outcomes` are those of its tenants."""
         self.outcomes = []
         with self.world.client(engine, self.timeout_seconds) as client:
             registration = Registration(engine, client)
@@ -55,28 +48,30 @@ class Registrations:
                 return any(outcome.kind is Kind.FAILED for outcome in outcomes)
 
             with suppress(Abandoned):
-                step(register, heal)
+                run_op(register, heal)
 
     def codes(self) -> dict[str, str | None]:
+        """The customer code that LeaseUp has for each tenant."""
         rows = self.world.rows('SELECT id, "paystackCustomerId" FROM tenant')
         return {str(tenant): str(code) if code else None for tenant, code in rows}
 
     def check_nothing_twice(self) -> None:
+        """No e-mail address has two customers."""
         emails = Counter(customer.email for customer in self.world.paystack.customers)
         assert set(emails.values()) <= {1}, emails
 
     def check_others_are_registered(self) -> None:
-        """I4: whom nothing happened to has a customer after the run in which it happened."""
+        """I4: the other tenants have a customer after the run in which one failed."""
         assert sum(code is not None for code in self.codes().values()) >= TENANTS - 1, self.codes()
 
     def check_explained(self) -> None:
-        """I5: who has none is named by the run, or refused with a reason that is kept."""
+        """I5: the run gives a reason for each tenant without a customer."""
         explained = {outcome.tenant_id for outcome in self.outcomes if outcome.why}
         assert explained | {t for t, code in self.codes().items() if code} == set(self.tenants)
 
     def check(self) -> None:
-        """Each has the customer with its own e-mail address, and there are no others."""
+        """Each tenant has the customer with their e-mail address, and there are no others."""
         self.check_nothing_twice()
-        mine = {c.metadata["tenant_id"]: c.customer_code for c in self.world.paystack.customers}  # type: ignore[index]
-        assert self.codes() == mine
-        assert set(mine) == set(self.tenants)
+        expected = {c.metadata["tenant_id"]: c.customer_code for c in self.world.paystack.customers}  # type: ignore[index]
+        assert self.codes() == expected
+        assert set(expected) == set(self.tenants)

@@ -1,4 +1,4 @@
-"""Many histories, and the shortest that breaks a promise.
+"""Generates histories and finds the shortest one that breaks a promise.
 
 explore(world, seed=7, count=50, tally=tally)
 """
@@ -19,7 +19,7 @@ class Tally:
 
     histories: int = 0
     events: Counter[str] = field(default_factory=Counter)
-    disturbed: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     texts: int = 0
 
@@ -27,9 +27,9 @@ class Tally:
 def explore(
     world: World, *, seed: int, count: int, tally: Tally, steps: int = 14, shrink: bool = True
 ) -> None:
-    """`count` histories that depend on the seed only. Raises, with its diary, the shortest that
-    breaks a promise."""
-    from tests.faults.histories import History
+    """Run `count` histories, which depend on the seed only. Raises the error of the shortest one
+    that breaks a promise, with its diary."""
+    from tests.faults.histories.history import History
 
     machine = type("AHistory", (History,), {"world": world, "tally": tally})
     run_state_machine_as_test(

@@ -1,12 +1,12 @@
-"""The wire between the product and PostgreSQL, to be cut before or after a commit.
+"""A proxy between the product and PostgreSQL that cuts connections before or after a commit.
 
-    wire.cut(MARK, "after")              once, when what MARK matches is about to be committed
-    wire.cut(MARK, "before", also=act)   `act` happens at that instant
-    wire.down(), wire.up()               nobody is connected, nobody gets in
+    proxy.cut(CLAIM, "after")              once, at the next commit that CLAIM matches
+    proxy.cut(CLAIM, "before", also=act)   calls `act` at that instant
+    proxy.down(), proxy.heal()             every connection is cut and none accepted, until `heal`
 
-It speaks PostgreSQL's protocol, as far as one needs to know where a statement ends. A commit is
-a COMMIT, or a statement outside a transaction; it is named by all that it carries. "After" means
-that the server has done it and the caller never hears so.
+It parses PostgreSQL's protocol just enough to find the end of a statement. A commit is a COMMIT, or
+a statement outside a transaction; a pattern is matched against all of its statements. "After" means
+that the server has committed and the client gets no answer.
 """
 
 import re
@@ -21,13 +21,13 @@ from typing import BinaryIO, Literal
 
 Moment = Literal["before", "after"]
 _LONGEST_PAUSE_SECONDS = 10
-# Through a pooler each transaction begins with them: they are not what it commits.
+# Through a pooler each transaction begins with these settings. They are not part of a commit.
 _SETTINGS = "leaseup.run_id"
 
 
 @dataclass
-class Cut:
-    """What happens once, at the next commit but `skip`."""
+class Interruption:
+    """What happens once, at the next matching commit after `skip` others."""
 
     pattern: re.Pattern[str]
     moment: Moment
@@ -37,26 +37,27 @@ class Cut:
     pause: threading.Event | None = None
 
 
-class Wire:
-    """A server on loopback in front of PostgreSQL's socket, or of a pooler's port."""
+class PostgresProxy:
+    """A proxy on loopback, in front of PostgreSQL's socket or a pooler's port."""
 
     def __init__(self, upstream: Path | int) -> None:
         self._upstream = upstream
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._ending: list[threading.Thread] = []
-        self._cuts: list[Cut] = []
+        self._cuts: list[Interruption] = []
         self._is_down = False
         self.orphans: set[int] = set()
-        """Backends whose client was cut off: they end by themselves, a little later."""
+        """PIDs of backends whose client was cut off. They end a little later."""
         self.commits: list[str] = []
-        """What was committed, or was about to be, since the last `heal`."""
+        """The statements of every commit since the last `heal`, also of those that were cut."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
     def url(self, database: str) -> str:
+        """The URL of a database through this proxy."""
         return (
             f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
             "?sslmode=disable&gssencmode=disable"
@@ -65,18 +66,22 @@ class Wire:
     def cut(
         self, pattern: str, moment: Moment, *, also: Callable[[], None] = lambda: None,
         skip: int = 0,
-    ) -> Cut:  # fmt: skip
-        """Cut off who commits what `pattern` matches, when that was done `skip` times."""
-        return self._add(Cut(re.compile(pattern, re.S), moment, also, skip, threading.Event()))
+    ) -> Interruption:  # fmt: skip
+        """Cut the connection at a commit that `pattern` matches, after `skip` other matches."""
+        return self._add(
+            Interruption(re.compile(pattern, re.S), moment, also, skip, threading.Event())
+        )
 
-    def pause(self, pattern: str) -> Cut:
-        """Keep from whoever commits it that it was done, until its `pause` is set."""
-        held = Cut(re.compile(pattern, re.S), "after", lambda: None, 0, threading.Event())
-        held.pause = threading.Event()
-        return self._add(held)
+    def pause(self, pattern: str) -> Interruption:
+        """Hold back the answer to the next matching commit, until its `pause` is set."""
+        paused = Interruption(
+            re.compile(pattern, re.S), "after", lambda: None, 0, threading.Event()
+        )
+        paused.pause = threading.Event()
+        return self._add(paused)
 
     def down(self, *, also: Callable[[], None] = lambda: None) -> None:
-        """Nobody gets through any more; `also` happens before anybody can notice."""
+        """Cut every connection and accept none; `also` is called before any client can notice."""
         with self._lock:
             self._is_down = True
         also()
@@ -88,8 +93,8 @@ class Wire:
                 one.shutdown(socket.SHUT_RDWR)
 
     def heal(self) -> None:
-        """Everything as it should be; who still waits goes on."""
-        for thread in self._ending:  # what they had sent on may still be under way
+        """Remove every cut, accept connections again, and continue what is paused."""
+        for thread in self._ending:  # what they forwarded may not be processed yet
             thread.join(5)
         with self._lock:
             self._is_down = False
@@ -101,13 +106,14 @@ class Wire:
             self.commits = []
 
     def close(self) -> None:
+        """Cut every connection and stop listening."""
         self.down()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._accepting.join(5)
 
-    def _add(self, cut: Cut) -> Cut:
+    def _add(self, cut: Interruption) -> Interruption:
         with self._lock:
             self._cuts.append(cut)
         return cut
@@ -136,40 +142,40 @@ class Wire:
                     else str(self._upstream / ".s.PGSQL.5432")
                 )
                 session.begin()
-                while self._is_carried(session):
+                while self._forward(session):
                     pass
             except (OSError, EOFError):
                 pass
             finally:
                 with self._lock:
                     self._open.pop(client, None)
-                    if not session.said_goodbye:
+                    if not session.has_terminated:
                         self.orphans.add(session.pid)
 
-    def _is_carried(self, session: "_Session") -> bool:
-        """One request and its answer; False when the connection is over."""
+    def _forward(self, session: "_Session") -> bool:
+        """Pass on one request and its answer. False when the connection is to be closed."""
         request = session.read_request()
         cut = self._find(session.commit()) if request else None
         if request is None or (cut and cut.moment == "before"):
-            return self._do(cut)
+            return self._interrupt(cut)
         if self._is_down:
             return False
         session.server.sendall(request)
         answer = session.read_answer()
-        if cut and not self._do(cut):
+        if cut and not self._interrupt(cut):
             return False
         session.client.sendall(answer)
         return True
 
-    def _do(self, cut: Cut | None) -> bool:
-        """Whether the connection lives on."""
+    def _interrupt(self, cut: Interruption | None) -> bool:
+        """Whether the connection continues."""
         if cut is None:
             return False
         cut.also()
         cut.reached.set()
         return cut.pause is not None and cut.pause.wait(_LONGEST_PAUSE_SECONDS)
 
-    def _find(self, commit: str | None) -> Cut | None:
+    def _find(self, commit: str | None) -> Interruption | None:
         if commit is None:
             return None
         with self._lock:
@@ -185,28 +191,29 @@ class Wire:
 
 
 class _Session:
-    """One connection: what the client asks, what the server answers, message by message."""
+    """One connection, message by message."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
-        self._asked, self._answered = client.makefile("rb"), server.makefile("rb")
+        self._requests, self._answers = client.makefile("rb"), server.makefile("rb")
         self.pid = 0
-        self.said_goodbye = False
+        self.has_terminated = False
         self._transaction: list[str] | None = None
         self._text = ""
 
     def begin(self) -> None:
-        size = _exactly(self._asked, 4)
-        self.server.sendall(size + _exactly(self._asked, struct.unpack("!i", size)[0] - 4))
+        """Pass on the start-up message and its answer."""
+        size = _exactly(self._requests, 4)
+        self.server.sendall(size + _exactly(self._requests, struct.unpack("!i", size)[0] - 4))
         self.client.sendall(self.read_answer())
 
     def read_request(self) -> bytes | None:
-        """All messages up to the one after which the server answers; None: goodbye."""
+        """All messages up to the one that the server answers; None when the client terminates."""
         request, self._text = b"", ""
         while True:
-            kind, body = _message(self._asked)
+            kind, body = _message(self._requests)
             if kind == b"X":
-                self.said_goodbye = True
+                self.has_terminated = True
                 return None
             request += kind + struct.pack("!i", len(body) + 4) + body
             if kind in (b"P", b"B", b"Q"):
@@ -215,14 +222,14 @@ class _Session:
                 return request
 
     def commit(self) -> str | None:
-        """What the request commits, if it commits anything."""
+        """The statements that the request commits, or None."""
         verb = self._text.strip().partition(" ")[0].rstrip(";").upper()
         if verb in ("BEGIN", "ROLLBACK"):
             self._transaction = [] if verb == "BEGIN" else None
             return None
         if verb == "COMMIT":
-            carried, self._transaction = self._transaction or [], None
-            return " ; ".join(carried)
+            statements, self._transaction = self._transaction or [], None
+            return " ; ".join(statements)
         if self._transaction is not None:
             if _SETTINGS not in self._text:
                 self._transaction.append(self._text)
@@ -230,9 +237,10 @@ class _Session:
         return self._text
 
     def read_answer(self) -> bytes:
+        """All messages up to the one that says that the server is ready."""
         answer = b""
         while True:
-            kind, body = _message(self._answered)
+            kind, body = _message(self._answers)
             answer += kind + struct.pack("!i", len(body) + 4) + body
             if kind == b"K":
                 self.pid = struct.unpack("!i", body[:4])[0]

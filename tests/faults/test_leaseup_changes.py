@@ -1,4 +1,4 @@
-"""LeaseUp's application and its landlords between our plan and our request."""
+"""A lease changes in LeaseUp between our plan and our request."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,13 +10,13 @@ from leaseup_dagster.sandbox import landlord
 from leaseup_dagster.sandbox.builders import a_recurring_billable, a_tenant
 from leaseup_dagster.sandbox.faults import Fault
 from tests.faults.conftest import Cell
-from tests.faults.invoices import DUE, TODAY, Mornings
 from tests.faults.recovery import Recovery
+from tests.faults.scenarios.invoices import DUE, TODAY, InvoiceScenario
 from tests.faults.world import LIST, World
 
 pytestmark = pytest.mark.faults
 
-Act = Callable[[World, str], object]
+Change = Callable[[World, str], object]
 
 
 def by_hand(world: World, lease: str) -> None:
@@ -47,7 +47,7 @@ def rent_raised(world: World, lease: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "made", "invoices"),
+    ("change", "requests", "invoices"),
     [
         (by_hand, 1, [("PENDING", 8500.0, "own")]),
         (monthly_task, 1, [("PENDING", 8500.0, "own")]),
@@ -58,20 +58,25 @@ def rent_raised(world: World, lease: str) -> None:
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_an_edit_between_our_plan_and_our_request(
-    world: World, mornings: Mornings, cell: Cell, act: Act, made: int, invoices: list
+    world: World,
+    invoicing: InvoiceScenario,
+    cell: Cell,
+    change: Change,
+    requests: int,
+    invoices: list,
 ) -> None:
-    """The check Paystack for what was lost comes between the two."""
-    cell("invoices", f"LeaseUp between plan and request: {act.__name__}", Recovery.NEXT_DAY)
-    lease = mornings.victim.lease_id
+    """The change happens during the search for orphans, which comes between the two."""
+    cell("invoices", f"LeaseUp between plan and request: {change.__name__}", Recovery.NEXT_DAY)
+    lease = invoicing.victim.lease_id
     (own,) = world.rows('SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=lease)
 
-    def acted(reply):
-        act(world, lease)
+    def change_before_the_answer(reply):
+        change(world, lease)
         return reply
 
-    world.paystack.faults.on(LIST, Fault(acted))
-    mornings.run(TODAY, lambda: None)
-    mornings.run(TODAY + timedelta(days=1), lambda: None)
+    world.paystack.faults.on(LIST, Fault(change_before_the_answer))
+    invoicing.run(TODAY, lambda: None)
+    invoicing.run(TODAY + timedelta(days=1), lambda: None)
 
     rows = world.rows(
         'SELECT status::text, "dueAmount", "tenantId", "paystackId" FROM invoice'
@@ -81,8 +86,8 @@ def test_an_edit_between_our_plan_and_our_request(
     owners = {own[0]: "own"}
     assert [(r[0], r[1], owners.get(r[2], r[2])) for r in rows] == invoices
     codes = {r[3] for r in rows}
-    about = [r for r in world.paystack.payment_requests if r.request_code in codes]
-    others = {m.lease_id for m in mornings.months} - {lease}
-    ours = [r for r in world.paystack.payment_requests if r not in about]
-    assert len(about) == made
-    assert {(r.metadata or {}).get("lease_id") for r in ours} == others
+    for_the_lease = [r for r in world.paystack.payment_requests if r.request_code in codes]
+    others = {m.lease_id for m in invoicing.months} - {lease}
+    for_others = [r for r in world.paystack.payment_requests if r not in for_the_lease]
+    assert len(for_the_lease) == requests
+    assert {(r.metadata or {}).get("lease_id") for r in for_others} == others
