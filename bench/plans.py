@@ -142,6 +142,9 @@ def _questions(engine: Engine) -> dict[str, Callable[[Connection], object]]:
             planner.plan_again(connection, keys[:10], AS_OF, tasks)
         ),
         "check 2,000 again": lambda connection: planner.plan_again(connection, keys, AS_OF, tasks),
+        "preview what a morning would bill": lambda connection: planner.evaluate(
+            connection, AS_OF, tasks, limit=100
+        ),
         "all about one lease (explain_lease)": lambda connection: facts.gather(
             connection, keys[0].lease_id
         ),

@@ -156,7 +156,7 @@ def _collect(receivers: list[Connection], total: Summary, began: float) -> None:
     while receivers:
         for receiver in wait_for_any(receivers, timeout=5):
             try:
-                total.add(receiver.recv())  # type: ignore[union-attr]
+                total.add(receiver.recv())  # type: ignore[union-attr, call-arg]
             except EOFError:
                 receivers.remove(receiver)  # type: ignore[arg-type]
         if time.monotonic() - printed_at > 60:

@@ -83,7 +83,7 @@ def spoil(through: str) -> None:
 
 def test_dagsters_storage_does_not_work_through_the_pooler(through: str) -> None:
     """Its UI and its runs set a time limit at the start of a session: see docs/operations.md."""
-    import psycopg2
+    import psycopg2  # type: ignore[import-untyped]
 
     with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
         psycopg2.connect(through.partition("?")[0], options="-c statement_timeout=30000")

@@ -1,6 +1,6 @@
 """Overlapping invoicing runs, a paused worker, an answer that comes late, and wrong clocks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -108,7 +108,7 @@ def test_a_worker_is_late_with_a_plan_that_another_run_has_billed(
 
 
 @pytest.fixture
-def impatient(world: World) -> Engine:
+def impatient(world: World) -> Iterator[Engine]:
     """An engine that waits for a lock for one second only."""
     engine = create_engine(
         world.proxy.url(world.name).replace("postgresql:", "postgresql+psycopg:"),
