@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tests.faults.failures import Commit
 from tests.faults.world import World
 
-SHORT_SEND_WINDOW_SECONDS = 0.2
+SHORT_SEND_WINDOW_SECONDS = 0.5
 
 
 def two_at_once(run: Callable[[int], object]) -> None:
