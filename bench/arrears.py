@@ -40,6 +40,7 @@ _JOIN = text(
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     with portfolio.a_database(LEASES) as engine:
         with engine.begin() as connection:
             portfolio.lay_out_history(connection, LEASES, MONTHS, AS_OF)

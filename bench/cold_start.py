@@ -25,6 +25,7 @@ _LOAD = (
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     with a_world() as world:
         execute, load = partial(_execute, world), partial(_seconds, world, "-c", _LOAD)
         morning = partial(execute, OURS, "check_upcoming_invoices")

@@ -43,6 +43,7 @@ class Growth:
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     sizes = []
     for leases in SIZES:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:

@@ -34,6 +34,7 @@ END $$
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
         portfolio.let(world, INVOICES)

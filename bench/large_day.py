@@ -52,6 +52,7 @@ class Day:
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     days = [_measure(invoices) for invoices in SIZES]
     for day in days:
         yield Figure(
@@ -88,7 +89,7 @@ def _measure(invoices: int) -> Day:
         peak = bill(world, storage, invoices)
         seconds = time.perf_counter() - began
         if len(world.paystack.payment_requests) != invoices:
-            raise SystemExit(f"{len(world.paystack.payment_requests)} payment requests")
+            raise SystemExit(f"payment requests: {len(world.paystack.payment_requests)}")
         runs, longest_run, failed = _all(storage, _RUNS)[0]
         if failed:
             raise SystemExit(

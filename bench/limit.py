@@ -37,6 +37,7 @@ JOB = ("-m", "leaseup_dagster.definitions", "-j", "check_upcoming_invoices")
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     yield _figure("one process", _processes(1, LIMIT), WANTED)
     yield _figure("four processes", _processes(4, LIMIT), WANTED)
     for reported in (2 * LIMIT, LIMIT // 2):
@@ -50,7 +51,7 @@ def _figure(what: str, used_and_refused: tuple[float, int], wanted: float) -> Fi
     used, refused = used_and_refused
     return Figure(
         f"Paystack's quota in use, {what}",
-        f"{used:.1%}, 429 {refused} times",
+        f"{used:.1%}, 429 {refused} time{'s' * (refused != 1)}",
         f"at least {wanted:.0%}, and no 429",
         used >= wanted and not refused,
     )
@@ -147,7 +148,7 @@ def _from_first_to_last(paystack: PaystackStandIn, invoices: int) -> tuple[float
     seen = paystack.requests_to(CREATE)
     made = sorted(request.arrived_at for request in seen if request.status == 200)
     if len(made) != invoices:
-        raise SystemExit(f"{len(made)} payment requests for {invoices} leases")
+        raise SystemExit(f"payment requests: {len(made)}, leases: {invoices}")
     used = (len(made) - 1) / (made[-1] - made[0]) / (LIMIT / 60)
     return used, [request.status for request in seen].count(429)
 

@@ -66,6 +66,7 @@ ANALYZE
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # an .env in the working directory would override the settings below
         with embedded_postgres(Path(folder) / "data", durable=True) as postgres:

@@ -43,6 +43,7 @@ _ONE_LEASE = text(
 
 
 def figures() -> Iterator[Figure]:
+    """Run this benchmark; each figure as soon as it is measured."""
     with a_world() as world:
         world.paystack.habits.latency_seconds = 0.1
         portfolio.let(world, INVOICES)

@@ -20,12 +20,14 @@ LEASES = 60
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    """The server of Dagster's storage."""
     with a_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def dagster_database(server: Server) -> str:
+    """The URL of Dagster's storage."""
     made = Postgres(server.url())
     made.create_database("dagster")
     made.close()
@@ -84,8 +86,10 @@ def test_the_storage_is_down_when_a_schedule_ticks(server: Server, dagster_datab
 
 
 def runs(deployment: Deployment) -> list[Run]:
+    """The runs that the schedule launched."""
     return deployment.runs("check_upcoming_invoices", **EVERY_MINUTE)
 
 
 def sleep_until(instant: float) -> None:
+    """Sleep until `instant`, in seconds since the epoch."""
     time.sleep(max(0.0, instant - time.time()))

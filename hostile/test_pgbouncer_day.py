@@ -58,7 +58,7 @@ def test_a_day_of_runs(
     states = text("SELECT state, count(*) FROM leaseup_dagster.invoice_ledger GROUP BY 1")
     assert {state: n for state, n in connection.execute(states)} == {"invoiced": LEASES + 1 + LATE}
     for ledger in LEDGERS:
-        used = text(f"SELECT DISTINCT run_id FROM leaseup_dagster.{ledger}")
-        ids = set(connection.execute(used).scalars())
+        run_ids = text(f"SELECT DISTINCT run_id FROM leaseup_dagster.{ledger}")
+        ids = set(connection.execute(run_ids).scalars())
         assert ids
         assert ids <= {one.run_id for one in runs}

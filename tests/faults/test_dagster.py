@@ -52,6 +52,7 @@ class FullStorage(InMemoryEventLogStorage):
 
 @pytest.fixture
 def environment(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings of a run in this world, with retries that do not wait."""
     for name, value in {
         "DATABASE_URL": world.proxy.url(world.name),
         "PAYSTACK_SECRET_KEY": "sk_test_sandbox",
@@ -72,6 +73,7 @@ def environment(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def storage() -> FullStorage:
+    """An event log with space left, until a test sets `space`."""
     return FullStorage()
 
 

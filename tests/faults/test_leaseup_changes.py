@@ -20,16 +20,19 @@ Change = Callable[[World, str], object]
 
 
 def by_hand(world: World, lease: str) -> None:
+    """The landlord creates the invoice of the month manually."""
     landlord.make_invoice(world.connection, world.paystack, lease=lease, rands=8500.0, due=DUE)
 
 
 def monthly_task(world: World, lease: str) -> None:
+    """LeaseUp's own monthly task bills the lease."""
     (tenant,) = world.rows('SELECT "tenantId" FROM tenant_lease WHERE "leaseId" = :id', id=lease)
     a_recurring_billable(world.connection, lease, str(tenant[0]))
     landlord.run_monthly_task(world.connection, world.paystack, TODAY)
 
 
 def passed_on(world: World, lease: str) -> None:
+    """Another tenant takes over the lease."""
     customer = world.paystack.add_customer("next@example.com").customer_code
     (owner,) = world.rows('SELECT id FROM "user"')
     tenant = a_tenant(
@@ -39,10 +42,12 @@ def passed_on(world: World, lease: str) -> None:
 
 
 def ended(world: World, lease: str) -> None:
+    """The lease ended yesterday."""
     landlord.end_lease(world.connection, lease, TODAY - timedelta(days=1))
 
 
 def rent_raised(world: World, lease: str) -> None:
+    """The rent is raised to R9 000."""
     world.connection.execute(text("UPDATE lease SET rent = 9000 WHERE id = :id"), {"id": lease})
 
 

@@ -116,24 +116,27 @@ class History(LeaseUpRules, LeaseRules, LandlordRules, RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 3, 10]))
     def minutes_pass(self, minutes: int) -> None:
-        self.record(f"{minutes} minutes pass")
+        """Claims of an earlier run may expire or settle."""
+        self.record(f"{minutes} minute{'s pass' if minutes > 1 else ' passes'}")
         self.world.time_passes(minutes=minutes)
 
     @rule()
     def the_clock_is_set_back(self) -> None:
+        """The next runs work for an earlier day."""
         self.record("the clock is set back by a day")
         self.tally.events["clock steps"] += 1
         self.today -= timedelta(days=1)
 
     def _days_pass(self, days: int) -> None:
         if days:
-            self.record(f"{days} days pass")
+            self.record(f"{days} day{'s pass' if days > 1 else ' passes'}")
             self.tally.events["days"] += days
             self.today += timedelta(days=days)
             self.world.time_passes(days=days)
 
     @rule(which=st.integers(0, 20), archived=st.booleans())
     def the_landlord_cancels_an_invoice(self, which: int, archived: bool) -> None:
+        """In LeaseUp, and perhaps at Paystack."""
         invoice = self._an_open_invoice(which)
         if invoice:
             self.record(f"{invoice[1]} is cancelled{', archived at Paystack' if archived else ''}")
@@ -144,6 +147,7 @@ class History(LeaseUpRules, LeaseRules, LandlordRules, RuleBasedStateMachine):
 
     @rule(lease=st.integers(0, LEASES - 1), edit=st.sampled_from(EDITS))
     def a_lease_is_edited(self, lease: int, edit: tuple[str, object]) -> None:
+        """One of EDITS."""
         column, value = edit
         if column == "endDate" and isinstance(value, int):
             value = self.today + timedelta(days=value)
@@ -155,7 +159,9 @@ class History(LeaseUpRules, LeaseRules, LandlordRules, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 30, 400]))
     def a_backup_of_the_books_is_restored(self, hours: int) -> None:
-        self.record(f"what was billed in the last {hours} hours is lost")
+        """Newer rows of the invoice ledger are lost, with their invoices and payments."""
+        span = f"{hours} hours" if hours > 1 else "hour"
+        self.record(f"what was billed in the last {span} is lost")
         self.tally.events["backups restored"] += 1
         newer = "attempted_at > now() - make_interval(hours => :hours)"
         ledger = "leaseup_dagster.invoice_ledger"
@@ -168,7 +174,7 @@ class History(LeaseUpRules, LeaseRules, LandlordRules, RuleBasedStateMachine):
             f"DELETE FROM {ledger} WHERE {newer}",
         ):
             self.world.connection.execute(text(statement), {"hours": hours})
-        # The reminder ledger of these invoices is lost as well, so they may be texted once more.
+        # Once adopted, these invoices have new ids, so their tenants may be texted once more.
         known = {str(code) for (code,) in self.world.rows('SELECT "paystackId" FROM invoice')}
         self.texts.sent = {k: days for k, days in self.texts.sent.items() if k[0] in known}
 

@@ -117,7 +117,7 @@ class LeaseUpRules:
     def leaseups_own_monthly_task_runs(self: Any) -> None:
         """As if nobody had switched it off."""
         made = landlord.run_monthly_task(self.world.connection, self.world.paystack, self.today)
-        self.record(f"LeaseUp's own monthly task makes {len(made)} invoices")
+        self.record(f"LeaseUp's own monthly task makes {len(made)} invoice{'s' * (len(made) != 1)}")
         self.tally.events["invoices of LeaseUp's own task"] += len(made)
         self._check_safety()
 

@@ -11,7 +11,7 @@ from leaseup_dagster.batching import Place
 from leaseup_dagster.customers import missing
 from leaseup_dagster.customers.registration import Registration
 from leaseup_dagster.invoicing.creation import batches, orphans
-from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation, Kind, Outcome
+from leaseup_dagster.invoicing.creation.protocol import InvoiceCreation, Outcome
 from leaseup_dagster.invoicing.keys import Compared, InvoiceBatch, LedgerKey
 from leaseup_dagster.invoicing.ledger import queries
 from leaseup_dagster.invoicing.planning import planner
@@ -189,7 +189,3 @@ class InvoicingRun:
     def _settle(self) -> bool:
         self.outcomes += batches.settle(self._creation, self._as_of, self._tasks, 5)
         return False
-
-
-def kinds(outcomes: list[Outcome]) -> Counter[Kind]:
-    return Counter(outcome.kind for outcome in outcomes)
