@@ -52,7 +52,7 @@ def portfolio(
     connection: Connection,
 ) -> list[str]:
     """The ids of leases that are all due. A request takes a fifth of a second."""
-    paystack.habits.latency_seconds = 0.2
+    paystack.habits.latency_seconds = 0.5
     leases = [due_lease().lease_id for _ in range(LEASES)]
     connection.close()
     return leases

@@ -34,7 +34,7 @@ RELEASE = Commit("the release after a 429", f"{UPDATE} state=.*error=.*planned",
                  (LEDGER, "UPDATE", f"{WAS_REQUESTING} AND NEW.state = 'planned'"))  # fmt: skip
 CLAIM_AGAIN = Commit("the mark, afresh", f"{UPDATE} state=.*attempts=.*requesting.*requesting",
                     (LEDGER, "UPDATE", "NEW.attempted_at > OLD.attempted_at"))  # fmt: skip
-ORPHAN = Commit("what was forgotten, found again", "expected AS",
+ORPHAN = Commit("what was missing, found again", "expected AS",
                   (LEDGER, "INSERT", "NEW.state = 'requesting'"))  # fmt: skip
 ADOPTION = Commit("the adoption", '"paystackId" =.*WITH done AS', ("invoice", "INSERT", "true"))
 

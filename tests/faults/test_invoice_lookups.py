@@ -98,7 +98,7 @@ def test_the_search_for_orphans_fails(
     recovery: Recovery,
 ) -> None:
     """A backup was restored: every month seems due again, and none is billed again."""
-    cell("invoices", f"look after a restored backup: {failure}", recovery)
+    cell("invoices", f"check after a restored backup: {failure}", recovery)
     invoicing.run(invoicing.day, None)
     invoicing.restore_a_backup()
     invoicing.timeout_seconds = 0.3 if failure.silent else 5
