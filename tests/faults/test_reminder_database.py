@@ -117,7 +117,8 @@ def claimed_and_not_sent(
     """Numbers that may never be texted: a claim counts as sent, as no text may go out twice."""
     if commit is CLAIM and (moment == "after" or for_all):
         return {one.number for one in reminding.overdue}
-    if commit is RECORD and for_all:
+    # While Paystack is asked about the victim, others are being texted.
+    if commit in (RECORD, PAYMENT) and for_all:
         return {one.number for one in reminding.overdue}
     return set()
 
