@@ -67,7 +67,7 @@ def create_invoice() -> None:
     description="Cancels invoices: archives the payment request at Paystack and sets LeaseUp's"
     " invoice CANCELLED. Put the invoice's id into `invoice_ids`, or name a month by `lease_id` and"
     " `due_date`; give a `reason` and `confirm: true`. With `confirm: false` the run only shows"
-    " what it would take back, and how both sides stand. What is paid, also in part, stays. The"
+    " what it would cancel, and how both sides stand. What is paid, also in part, stays. The"
     " month is not billed again, unless create_invoice is launched with rebill: true. Safe to"
     " launch again after a failure.",
     tags=MANUAL,

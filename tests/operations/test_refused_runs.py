@@ -103,7 +103,7 @@ def test_a_real_failure_of_a_run_that_a_person_launched_is_told(
     run: Run, invoice: str, told_of_failure: Failed, instance: dg.DagsterInstance, inbox: Inbox,
     paystack: PaystackStandIn,
 ) -> None:  # fmt: skip
-    """One invoice that nobody knows, and one that Paystack does not take back."""
+    """One invoice that nobody knows, and one that Paystack does not archive."""
     paystack.faults.on("POST /paymentrequest/archive/:code", Fault.status(500), times=100)
     asked = {"invoice_ids": ["nobody's", invoice], "reason": "x", "confirm": True}
 

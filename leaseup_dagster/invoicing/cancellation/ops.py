@@ -42,7 +42,7 @@ class CancelConfig(RunConfig):
         [], description="The invoices' ids in LeaseUp; or name one month by lease_id and due_date."
     )
     lease_id: str = Field("", description="With due_date, instead of invoice_ids.")
-    due_date: str = Field("", description="YYYY-MM-DD: the month of lease_id to take back.")
+    due_date: str = Field("", description="YYYY-MM-DD: the month of lease_id to cancel.")
     reason: str = Field(
         "",
         description="Why, in a few words. Kept in the ledger and shown in reports: no names, no"
@@ -50,8 +50,8 @@ class CancelConfig(RunConfig):
     )
     confirm: bool = Field(
         False,
-        description="false: only preview; the run says what it would take back and changes nothing."
-        " true: take it back; a payment request cannot be brought back.",
+        description="false: only a preview; the run says what it would cancel and changes nothing."
+        " true: cancel it; a payment request cannot be brought back.",
     )
     confirm_up_to: int = Field(
         0,
@@ -161,7 +161,7 @@ def _chosen(connection: Connection, config: CancelConfig) -> Chosen:
     elif by_month and ids.kind_of(connection, config.lease_id) != "a lease":
         wrong = ids.not_a("a lease", connection, config.lease_id)
     elif by_month and not config.due_date:
-        wrong = "Name the month to take back: due_date, as YYYY-MM-DD."
+        wrong = "Name the month to cancel: due_date, as YYYY-MM-DD."
     if wrong:
         raise ConfigFailure(wrong)
     if by_month:

@@ -60,7 +60,7 @@ class CancellationPreview:
         stays = len(self.seen) - len(cancellable) + len(self.chosen.refused)
         said = [
             "This was only a preview: nothing was changed, in LeaseUp or at Paystack.",
-            f"confirm: true would take back {_invoices(len(cancellable))}, {format_rands(cents)}.",
+            f"confirm: true would cancel {_invoices(len(cancellable))}, {format_rands(cents)}.",
         ]
         if stays:
             said.append(f"{_invoices(stays)} cannot be cancelled: the table says why.")

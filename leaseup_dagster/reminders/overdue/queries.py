@@ -161,7 +161,7 @@ def _late(as_of: date, after_days: int) -> list[ColumnElement[bool]]:
 
 
 def _after_the_lease() -> ColumnElement[bool]:
-    """Rent for a day after its lease is over is for a person to take back, and for no tenant."""
+    """Rent for a day after its lease is over is for a person to give back, and for no tenant."""
     over = select(lease.c.id).where(
         lease.c.id == invoice.c.leaseId, lease.c.endDate < invoice.c.dueDate
     )

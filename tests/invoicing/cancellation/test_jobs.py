@@ -369,7 +369,7 @@ def test_ids_that_are_no_invoice_of_ours_are_named_for_what_they_are(
         ({"invoice_ids": ["i"], "lease_id": "l"}, "Name either invoice_ids, or one month"),
         ({"due_date": "2026-12-01"}, "Name either invoice_ids, or one month"),
         ({"lease_id": "nobody", "due_date": "2026-12-01"}, "There is no lease 'nobody'"),
-        ({"lease_id": "LEASE"}, "Name the month to take back"),
+        ({"lease_id": "LEASE"}, "Name the month to cancel"),
         ({"lease_id": "LEASE", "due_date": "soon"}, "due_date must be a date written YYYY-MM-DD"),
         ({"lease_id": "LEASE", "due_date": "2027-01-01"}, "has made no invoice for this month"),
         ({"lease_id": "TENANT", "due_date": "2026-12-01"}, "is the id of a tenant, not of a lease"),
@@ -425,7 +425,7 @@ def test_a_look_is_green_says_both_sides_and_changes_nothing(
     assert row["what confirm: true does"].startswith("archived at Paystack, CANCELLED in LeaseUp")
     said = shown(result)["report"]
     assert said.startswith("This was only a preview: nothing was changed")
-    assert "confirm: true would take back 1 invoice, R8 500.00." in said
+    assert "confirm: true would cancel 1 invoice, R8 500.00." in said
     assert stands(connection, paystack, billed) == UNTOUCHED
     assert [seen.endpoint for seen in paystack.requests[asked:]] == [FETCH]
 
@@ -441,7 +441,7 @@ def test_a_look_says_what_would_stay_and_why(
     paid, unknown = [record.data for record in shown(result)["invoices"].records]
     assert "a payment wins" in paid["what confirm: true does"]
     assert "There is no invoice 'nobody'" in unknown["what confirm: true does"]
-    assert "would take back 0 invoices, R0.00. 2 invoices cannot" in shown(result)["report"]
+    assert "would cancel 0 invoices, R0.00. 2 invoices cannot" in shown(result)["report"]
     assert ledger_row(connection, billed).state == "invoiced"
 
 
